@@ -1,0 +1,1 @@
+"""ClickHouse, in process (chDB) or as a server: bronze, mirror and links."""

@@ -1,0 +1,178 @@
+"""One client for both engines: `chdb:///folder` in process, `clickhouse://user:password@host:port` over HTTP.
+
+The only place that knows how clickhouse-connect spells things, and the only one that reads meaning out
+of an engine's error text.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from tillstream.errors import (
+    ConfigError,
+    WarehouseError,
+    WarehouseFull,
+    WarehouseUnreachable,
+)
+
+Settings = Mapping[str, Any]
+Result = TypeVar("Result")
+
+# The capture path decides itself when to write.
+_ALWAYS: Settings = {"async_insert": 0}
+
+
+class Warehouse:
+    """A ClickHouse by URL. Safe to use from several threads: each has its own session."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._mine = threading.local()
+        self._clients: list[Client] = []
+        self._lock = threading.Lock()
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.url.startswith("chdb:")
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the embedded engine keeps its data; None for a server."""
+        return Path(urlsplit(self.url).path) if self.is_embedded else None
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None) -> None:
+        """Run a statement that returns nothing. `{name:Type}` in it stands for a parameter."""
+        self._call(lambda client: client.command(sql, parameters=dict(parameters or {}), settings=_merged(settings)))
+
+    def rows(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query, as tuples of Python values."""
+
+        def query(client: Client) -> list[tuple[Any, ...]]:
+            result = client.query(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
+            return [tuple(row) for row in result.result_rows]
+
+        return self._call(query)
+
+    def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """The single value of a query; None when there is no row."""
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
+
+    def raw(self, sql: str, form: str, settings: Settings | None = None) -> bytes:
+        """A query's result in one of ClickHouse's formats."""
+        return self._call(lambda client: client.raw_query(sql, fmt=form, settings=dict(settings or {})))
+
+    def insert_arrow(self, table: str, rows: pa.Table, token: str) -> None:
+        """Append rows by column name; the same token again adds nothing."""
+        database, _, name = table.partition(".")
+        settings = {**_ALWAYS, "insert_deduplication_token": token}
+        self._call(lambda client: client.insert_arrow(name, rows, database=database, settings=settings))
+
+    def insert_raw(self, table: str, columns: Sequence[str], data: bytes, form: str, token: str) -> None:
+        """Append data in one of ClickHouse's formats; the same token again adds nothing."""
+        settings = {**_ALWAYS, "insert_deduplication_token": token}
+        self._call(
+            lambda client: client.raw_insert(table, list(columns), insert_block=data, fmt=form, settings=settings)
+        )
+
+    def close(self) -> None:
+        """Close every thread's session."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+        self._mine = threading.local()
+
+    def _call(self, work: Callable[[Client], Result]) -> Result:
+        try:
+            return work(self._client())
+        except ClickHouseError as error:
+            raise _translated(error, self.url) from error
+
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = _connect(self.url)
+            self._mine.client = client
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+
+def _connect(url: str) -> Client:
+    parts = urlsplit(url)
+    if parts.scheme == "chdb":
+        Path(parts.path).mkdir(parents=True, exist_ok=True)
+        return clickhouse_connect.get_client(dsn=f"chdb://{parts.path}")
+    if parts.scheme in ("clickhouse", "clickhouses"):
+        return clickhouse_connect.get_client(
+            host=parts.hostname or "localhost",
+            port=parts.port or (8443 if parts.scheme == "clickhouses" else 8123),
+            username=parts.username or "default",
+            password=parts.password or "",
+            secure=parts.scheme == "clickhouses",
+            autogenerate_session_id=False,
+            **dict(parse_qsl(parts.query)),
+        )
+    raise ConfigError(
+        f'warehouse URL scheme "{parts.scheme}" is not known',
+        hint='Use "chdb:///folder" for the embedded engine or "clickhouse://user@host:8123" for a server.',
+    )
+
+
+def _merged(settings: Settings | None) -> dict[str, Any]:
+    return {**_ALWAYS, **(settings or {})}
+
+
+_FULL = re.compile(r"No space left|NOT_ENOUGH_SPACE|Code: 243|errno: 28")
+_GONE = re.compile(r"Connection refused|Max retries|Connection aborted|NETWORK_ERROR|timed out", re.IGNORECASE)
+
+
+def _translated(error: ClickHouseError, url: str) -> WarehouseError:
+    text = str(error)
+    if _FULL.search(text):
+        return WarehouseFull(
+            "the warehouse's disk is full",
+            detail=text[:300],
+            hint="Free space on the disk that holds the warehouse; the flow goes on by itself.",
+        )
+    if _GONE.search(text):
+        return WarehouseUnreachable(
+            f'no connection to the warehouse at "{shown(url)}"', detail=text[:300], hint="Is the server running?"
+        )
+    return WarehouseError("the warehouse refused a statement", detail=text[:2000])
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return url.replace(f":{parts.password}@", ":***@", 1)
+
+
+def quoted(name: str) -> str:
+    """An identifier in backquotes."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def literal(value: str) -> str:
+    """A string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def literals(values: Iterable[str]) -> str:
+    """A list of string literals, for `in (…)`."""
+    return ", ".join(literal(value) for value in values)

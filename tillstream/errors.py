@@ -1,0 +1,146 @@
+"""Everything that can go wrong, as a tree.
+
+    TillError
+    ├── ConfigError                 the user's settings
+    ├── SourceError                 where changes come from
+    │   ├── SourceUnreachable           retry
+    │   ├── LogicalReplicationOff
+    │   ├── PermissionMissing
+    │   ├── SlotBusy                    retry
+    │   ├── SlotLost
+    │   ├── KeyMissing
+    │   └── TableMissing
+    ├── WarehouseError              where changes arrive
+    │   ├── WarehouseUnreachable        retry
+    │   ├── WarehouseFull               retry
+    │   ├── WarehouseBusy
+    │   └── SchemaChangeRefused
+    ├── ModelError                  dbt could not build a model
+    ├── LedgerError                 the ledger and the data disagree
+    └── StoreError                  the embedded demo store
+
+Every error has a message (lower case, names the object), a detail (facts), a hint (a command or a
+line to change), and says whether trying again can help.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Retry(Enum):
+    """Whether the same call can succeed later without anybody acting."""
+
+    NEVER = "never"
+    LATER = "later"
+
+
+class TillError(Exception):
+    """Base of all errors a user can cause or must act on."""
+
+    retry = Retry.NEVER
+
+    def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.detail:
+            lines.append(f"  detail: {self.detail}")
+        if self.hint:
+            lines.append(f"  hint:   {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigError(TillError):
+    """A setting is unknown, missing or out of range."""
+
+
+class SourceError(TillError):
+    """The source can't be read."""
+
+
+class SourceUnreachable(SourceError):
+    """No connection; the server may be restarting."""
+
+    retry = Retry.LATER
+
+
+class LogicalReplicationOff(SourceError):
+    """`wal_level` is not `logical`."""
+
+    def __init__(self, wal_level: str) -> None:
+        super().__init__(
+            f'the server\'s wal_level is "{wal_level}", not "logical"',
+            detail="Without logical WAL the log does not say which rows changed.",
+            hint="alter system set wal_level = 'logical'; then restart the server "
+            "(managed services have a parameter for it, often named logical_replication).",
+        )
+
+
+class PermissionMissing(SourceError):
+    """The role may not do what capture needs."""
+
+
+class SlotBusy(SourceError):
+    """Another process holds the replication slot."""
+
+    retry = Retry.LATER
+
+    def __init__(self, slot: str, process: int | None) -> None:
+        super().__init__(
+            f'replication slot "{slot}" is in use',
+            detail=f"Process {process} holds it." if process else "Another connection holds it.",
+            hint="Stop that process, or give this pipeline another `slot` in till.toml.",
+        )
+
+
+class SlotLost(SourceError):
+    """The slot is gone or the log it needs was removed: changes in between can't be read any more."""
+
+
+class KeyMissing(SourceError):
+    """A table has no primary key."""
+
+
+class TableMissing(SourceError):
+    """A configured table does not exist."""
+
+
+class WarehouseError(TillError):
+    """The warehouse refused or failed."""
+
+
+class WarehouseUnreachable(WarehouseError):
+    """No connection to the warehouse."""
+
+    retry = Retry.LATER
+
+
+class WarehouseFull(WarehouseError):
+    """No space left where the warehouse writes."""
+
+    retry = Retry.LATER
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process has the embedded warehouse open."""
+
+
+class SchemaChangeRefused(WarehouseError):
+    """A source column changed in a way that old rows could not survive."""
+
+
+class ModelError(TillError):
+    """dbt could not parse or build the models."""
+
+
+class LedgerError(TillError):
+    """What the ledger says and what the warehouse holds can't both be true."""
+
+
+class StoreError(TillError):
+    """The embedded demo store could not be started, adopted or stopped."""

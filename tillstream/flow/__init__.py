@@ -1,0 +1,1 @@
+"""How batches travel from a source to a destination."""

@@ -1,0 +1,122 @@
+"""The pump's gate: lets others hold the flow between two batches, or at an exact log position."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow.compute as pc
+
+from tillstream.change import Batch, Changes, Position, TabSeparated
+
+
+class Gate:
+    """Open by default. While held, the pump waits before its next batch."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._held = 0
+        self._limit: int | None = None
+        self._reached = threading.Event()
+        self._inside = False
+        self._closed = False
+
+    @contextmanager
+    def hold(self, timeout: float = 60.0) -> Iterator[Gate]:
+        """Keep the pump between two batches while the block runs. TimeoutError if it does not get there."""
+        with self._turn:
+            self._held += 1
+            if not self._turn.wait_for(lambda: not self._inside, timeout):
+                self._held -= 1
+                raise TimeoutError("the pump did not finish its batch in time")
+        try:
+            yield self
+        finally:
+            with self._turn:
+                self._held -= 1
+                self._limit = None
+                self._turn.notify_all()
+
+    def advance_before(self, lsn: int, timeout: float = 60.0) -> None:
+        """While holding: let the pump take every change with a position before `lsn`, and no other."""
+        with self._turn:
+            self._limit = lsn
+            self._reached.clear()
+            self._turn.notify_all()
+        if not self._reached.wait(timeout):
+            raise TimeoutError(f"the pump did not reach position {lsn} in {timeout:.0f} s")
+
+    def close(self) -> None:
+        """Let the pump through for good; it is stopping."""
+        with self._turn:
+            self._closed = True
+            self._turn.notify_all()
+
+    def pieces(self, batch: Batch) -> Iterator[Batch]:
+        """The batch, whole or cut at the limit of whoever holds the gate; waits where it must.
+
+        The pump is inside the gate from the moment a piece is handed out until it asks for the next.
+        """
+        rest: Batch | None = batch
+        while rest is not None:
+            piece, rest = self._next(rest)
+            try:
+                yield piece
+            finally:
+                with self._turn:
+                    self._inside = False
+                    self._turn.notify_all()
+
+    def _next(self, batch: Batch) -> tuple[Batch, Batch | None]:
+        with self._turn:
+            while True:
+                if self._held == 0 or self._closed:
+                    self._inside = True
+                    return batch, None
+                if self._limit is not None:
+                    head, tail = split_before(batch, self._limit)
+                    if tail is not None or batch.position.lsn >= self._limit:
+                        if head is None:
+                            self._limit = None
+                            self._reached.set()
+                            continue
+                    if head is not None:
+                        self._inside = True
+                        return head, tail
+                self._turn.wait(0.5)
+
+
+def split_before(batch: Batch, lsn: int) -> tuple[Batch | None, Batch | None]:
+    """The batch's changes before `lsn` and those from there on; None for a side without any.
+
+    A batch without rows stays whole: on the side its position is on.
+    """
+    if batch.position.lsn < lsn:
+        return batch, None
+    heads: list[Changes] = []
+    tails: list[Changes] = []
+    last_before = 0
+    for changes in batch.changes:
+        if isinstance(changes.rows, TabSeparated):
+            return None, batch
+        before = pc.less(changes.rows.column("_till_lsn"), lsn)
+        head = changes.rows.filter(before)
+        tail = changes.rows.filter(pc.invert(before))
+        if head.num_rows:
+            heads.append(Changes(changes.table, head))
+            last_before = max(last_before, pc.max(head.column("_till_lsn")).as_py())
+        if tail.num_rows:
+            tails.append(Changes(changes.table, tail))
+    if not heads:
+        return None, batch
+    middle = Position(last_before, 2**32 - 1, batch.position.state)
+    first = Batch(
+        batch.after, middle, tuple(heads), batch.committed_first_at, batch.committed_last_at, batch.transaction_count
+    )
+    if not tails:
+        return first, None
+    second = Batch(
+        middle, batch.position, tuple(tails), batch.committed_first_at, batch.committed_last_at, 0
+    )
+    return first, second

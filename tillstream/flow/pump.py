@@ -1,0 +1,175 @@
+"""THE LOOP: moves batches from a source to a destination, each exactly once.
+
+The order of the steps is the promise; `docs/explain/exactly-once.md` has the table of what a crash
+after each of them leaves behind and how `recover` ends it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tillstream.change import Batch, Position
+from tillstream.errors import LedgerError, Retry, TillError
+from tillstream.flow.ahead import read_ahead
+from tillstream.flow.failpoints import failpoint
+from tillstream.flow.gate import Gate
+from tillstream.ledger import Entry, Landing, Ledger, digest
+from tillstream.ports import Destination, Layer, Source
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+
+
+class Pump:
+    """One stream: its source, its destination, and the live layer that follows it."""
+
+    def __init__(
+        self,
+        source: Source,
+        destination: Destination,
+        ledger: Ledger,
+        layer: Layer,
+        tell: Callable[[Landing], None] = lambda landing: None,
+        tell_trouble: Callable[[TillError | None], None] = lambda error: None,
+    ) -> None:
+        self.source = source
+        self.destination = destination
+        self.ledger = ledger
+        self.layer = layer
+        self.stream = source.name
+        self.gate = Gate()
+        self.position: Position | None = None
+        self.before_stream: Callable[[], None] = lambda: None
+        self._tell = tell
+        self._tell_trouble = tell_trouble
+        self._number = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Move changes until `stop` is set. What can heal is tried again, ever more slowly; the rest raises."""
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                for batch in self.batches(stop):
+                    self.move(batch)
+                    pause = FIRST_PAUSE
+            except TillError as error:
+                if error.retry is Retry.NEVER:
+                    raise
+                self._tell_trouble(error)
+                stop.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def batches(self, stop: threading.Event) -> Iterator[Batch]:
+        """Recover, then read on from there, one batch ahead of the caller, until `stop` is set."""
+        self.position = self.recover()
+        self._tell_trouble(None)
+        with read_ahead(self.source.read(after=self.position)) as ahead:
+            streaming = False
+            for batch in ahead:
+                if stop.is_set():
+                    return
+                if not streaming and not batch.is_snapshot:
+                    self.before_stream()
+                    streaming = True
+                yield from self.gate.pieces(batch)
+
+    def move(self, batch: Batch) -> None:
+        """Bring one batch to every layer.
+
+        1. Record the intent.
+        2. Write bronze; the mirror follows by its views.
+        3. Work out what it changes in the live layer, and keep that.
+        4. Publish it: facts, and the rollups by their views.
+        5. Record that it is done.
+        6. Allow the source to forget it.
+        """
+        if not batch.changes:
+            self._acknowledge(batch.position)
+            return
+        self._number += 1
+        entry = Entry(self.stream, self._number, batch.after, batch.position, batch.row_counts, digest(batch))
+        failpoint("before_intent")
+        self.ledger.intend(entry)  # 1
+        failpoint("after_intent")
+        self.destination.write(entry.number, batch, entry.token)  # 2
+        failpoint("after_write")
+        self._finish(entry, batch)
+
+    def recover(self) -> Position | None:
+        """End what a crash left open, and say where to go on; None means from the beginning.
+
+        A snapshot's batch is undone: its rows can't be read again as they were. A batch of the log is
+        read again, and each step is repeated that can't be shown to have happened.
+        """
+        done = self.ledger.last_done(self.stream)
+        self._number = done.number if done else 0
+        entry = self.ledger.pending(self.stream)
+        if entry is None:
+            position = done.position if done else None
+            if position is not None and position.lsn:
+                self.source.acknowledge(position)
+            return position
+        self._number = max(self._number, entry.number)
+        if entry.is_snapshot or entry.after is None:
+            for table in entry.row_counts:
+                self.destination.discard(entry.number, table)
+            self.ledger.abandon(entry)
+            return entry.after
+        self._end(entry, self.source.reread(entry.after, entry.position))
+        return entry.position
+
+    def _end(self, entry: Entry, batch: Batch) -> None:
+        if digest(batch) != entry.digest:
+            raise LedgerError(
+                f'batch {entry.number} of stream "{entry.stream}" reads differently than before',
+                detail=f"{sum(entry.row_counts.values())} rows were announced, {batch.row_count} came.",
+                hint="Run `till verify --repair`; if the source was restored from a backup, run `till resync`.",
+            )
+        arrived = self.destination.arrived(entry.number)
+        missing = {name for name, count in entry.row_counts.items() if arrived.get(name, 0) != count}
+        for table in missing & arrived.keys():
+            self.destination.discard(entry.number, table)
+        again = replace(entry, attempt=entry.attempt + 1)
+        self.ledger.intend(again)
+        rest = tuple(changes for changes in batch.changes if changes.table.warehouse_name in missing)
+        self.destination.write(entry.number, replace(batch, changes=rest), again.token)
+        self.destination.replay(entry.number, entry.row_counts.keys() - missing)
+        self._finish(again, batch, after_crash=True)
+
+    def _finish(self, entry: Entry, batch: Batch, *, after_crash: bool = False) -> None:
+        live_rows = 0
+        if self.layer.ready:
+            if entry.staged_rows is None:
+                live_rows = self.layer.stage(entry.number, batch)  # 3
+                failpoint("after_stage")
+                self.ledger.staged(entry, live_rows)
+            else:
+                live_rows = entry.staged_rows
+            self.layer.publish(entry.number)  # 4
+            failpoint("after_publish")
+            if after_crash:
+                self.layer.reconcile(entry.number)
+        landing = Landing(
+            stream=self.stream,
+            number=entry.number,
+            position=batch.position,
+            row_counts=entry.row_counts,
+            transaction_count=batch.transaction_count,
+            live_rows=live_rows,
+            committed_first_at=batch.committed_first_at,
+            committed_last_at=batch.committed_last_at,
+            landed_at=datetime.now(UTC),
+        )
+        self.ledger.done(entry, landing)  # 5
+        failpoint("after_done")
+        self._tell(landing)
+        self._acknowledge(batch.position)  # 6
+        failpoint("after_acknowledge")
+
+    def _acknowledge(self, position: Position) -> None:
+        self.position = position
+        if position.lsn:
+            self.source.acknowledge(position)

@@ -1,0 +1,107 @@
+"""What has arrived: one entry per batch, kept in the warehouse beside the data it speaks of.
+
+A batch goes through `intent` (about to be written), `staged` (its live changes are worked out) and
+`done`. After a crash at most one batch of a stream has an intent and no end; `Pump.recover` finishes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from tillstream.change import Batch, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch as the ledger knows it. `attempt` counts how often writing it was begun."""
+
+    stream: str
+    number: int
+    after: Position | None
+    position: Position
+    row_counts: dict[str, int]
+    digest: str
+    attempt: int = 1
+    staged_rows: int | None = None
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.position.lsn == 0
+
+    @property
+    def token(self) -> str:
+        """The insert token: no two attempts share one, so stale parts can't silence a new write."""
+        return f"{self.stream}:{self.number}:{self.digest}:{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A batch that is done: what the page, the metrics and `till status` are told."""
+
+    stream: str
+    number: int
+    position: Position
+    row_counts: dict[str, int] = field(default_factory=dict)
+    transaction_count: int = 0
+    live_rows: int = 0
+    committed_first_at: datetime | None = None
+    committed_last_at: datetime | None = None
+    landed_at: datetime | None = None
+
+    @property
+    def row_count(self) -> int:
+        return sum(self.row_counts.values())
+
+
+class Ledger(Protocol):
+    """Where entries are kept. Every call is durable when it returns."""
+
+    def last_done(self, stream: str) -> Entry | None:
+        """The newest batch that is complete."""
+        ...
+
+    def pending(self, stream: str) -> Entry | None:
+        """The batch that was begun and not ended, if there is one."""
+        ...
+
+    def intend(self, entry: Entry) -> None:
+        """Record that the entry's batch is about to be written."""
+        ...
+
+    def staged(self, entry: Entry, rows: int) -> None:
+        """Record that the batch's live changes are worked out, `rows` of them."""
+        ...
+
+    def done(self, entry: Entry, landing: Landing) -> None:
+        """Record that every layer has the batch."""
+        ...
+
+    def abandon(self, entry: Entry) -> None:
+        """Record that the batch was undone and will never be finished."""
+        ...
+
+
+def digest(batch: Batch) -> str:
+    """A fingerprint of a batch's rows: equal for equal rows, whatever way they were cut or stored."""
+    import hashlib
+
+    import pyarrow.compute as pc
+
+    from tillstream.change import META_SCHEMA, TabSeparated
+
+    fingerprint = hashlib.blake2b(digest_size=12)
+    for changes in batch.changes:
+        fingerprint.update(changes.table.full_name.encode())
+        rows = changes.rows
+        if isinstance(rows, TabSeparated):
+            fingerprint.update(rows.data)
+            continue
+        for name in ("_till_lsn", "_till_ordinal"):
+            fingerprint.update(rows.column(name).to_numpy().tobytes())
+        for name in rows.column_names:
+            if name not in META_SCHEMA.names:
+                size = pc.sum(pc.binary_length(rows.column(name))).as_py()
+                fingerprint.update(f"{name}:{size}:{rows.column(name).null_count};".encode())
+    return fingerprint.hexdigest()

@@ -1,0 +1,1 @@
+"""Store profiles: how a store's own tables become the canonical ones."""

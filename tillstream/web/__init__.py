@@ -1,0 +1,1 @@
+"""The page, its events, and the ClickHouse endpoint."""
