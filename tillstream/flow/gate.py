@@ -116,7 +116,5 @@ def split_before(batch: Batch, lsn: int) -> tuple[Batch | None, Batch | None]:
     )
     if not tails:
         return first, None
-    second = Batch(
-        middle, batch.position, tuple(tails), batch.committed_first_at, batch.committed_last_at, 0
-    )
+    second = Batch(middle, batch.position, tuple(tails), batch.committed_first_at, batch.committed_last_at, 0)
     return first, second

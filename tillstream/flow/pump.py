@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tillstream.change import Batch, Position
+from tillstream.change import Batch, Changes, Position
 from tillstream.errors import LedgerError, Retry, TillError
 from tillstream.flow.ahead import read_ahead
 from tillstream.flow.failpoints import failpoint
@@ -101,8 +101,9 @@ class Pump:
     def recover(self) -> Position | None:
         """End what a crash left open, and say where to go on; None means from the beginning.
 
-        A snapshot's batch is undone: its rows can't be read again as they were. A batch of the log is
-        read again, and each step is repeated that can't be shown to have happened.
+        A batch that did not come from the log (a snapshot's, a repair's) is undone: its rows can't be
+        read again as they were. A batch of the log is read again, and each step is repeated that can't
+        be shown to have happened.
         """
         done = self.ledger.last_done(self.stream)
         self._number = done.number if done else 0
@@ -117,9 +118,15 @@ class Pump:
             for table in entry.row_counts:
                 self.destination.discard(entry.number, table)
             self.ledger.abandon(entry)
-            return entry.after
+            return done.position if done else None
         self._end(entry, self.source.reread(entry.after, entry.position))
         return entry.position
+
+    def inject(self, changes: tuple[Changes, ...]) -> None:
+        """Bring rows to every layer that did not come through the log. Call it while holding the gate."""
+        if self.position is None:
+            raise LedgerError("nothing can be repaired before the first batch has landed")
+        self.move(Batch(None, self.position, changes))
 
     def _end(self, entry: Entry, batch: Batch) -> None:
         if digest(batch) != entry.digest:
