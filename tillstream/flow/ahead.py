@@ -5,54 +5,68 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing
+from types import TracebackType
+from typing import Generic, TypeVar
 
-from tillstream.change import Batch
-
+Item = TypeVar("Item")
 DEPTH = 1
 
 
-@contextmanager
-def read_ahead(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
-    """The same batches, read by a thread of their own. Leaving the block closes `batches`.
+class _End:
+    """What follows the last item: the error that ended them, or none."""
 
-    An error of the source comes out where the caller waits for the next batch.
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
+    """The same items, read by a thread of their own. Leaving the block closes the generator behind them.
+
+    An error of the generator comes out where the caller waits for the next item.
     """
-    waiting: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=DEPTH)
-    left = threading.Event()
 
-    def put(item: Batch | BaseException | None) -> None:
-        while not left.is_set():
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._waiting: queue.Queue[Item | _End] = queue.Queue(maxsize=DEPTH)
+        self._left = threading.Event()
+        self._reader = threading.Thread(target=self._read, name="till-reader", daemon=True)
+
+    def __enter__(self) -> Iterator[Item]:
+        self._reader.start()
+        return self._received()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._left.set()
+        self._reader.join()
+
+    def _received(self) -> Iterator[Item]:
+        while not isinstance(item := self._waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+
+    def _read(self) -> None:
+        try:
+            self._hand_over()
+        except BaseException as error:
+            self._put(_End(error))
+        else:
+            self._put(_End())
+
+    def _hand_over(self) -> None:
+        with closing(self._items) as items:  # type: ignore[type-var]  # generators have close
+            for item in items:
+                self._put(item)
+                if self._left.is_set():
+                    return
+
+    def _put(self, item: Item | _End) -> None:
+        while not self._left.is_set():
             try:
-                waiting.put(item, timeout=0.1)
+                self._waiting.put(item, timeout=0.1)
             except queue.Full:
                 continue
             return
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if left.is_set():
-                    break
-            put(None)
-        except BaseException as error:  # noqa: BLE001  handed to the caller's thread
-            put(error)
-        finally:
-            close = getattr(batches, "close", None)
-            if close is not None:
-                close()
-
-    def items() -> Iterator[Batch]:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    reader = threading.Thread(target=work, name="till-reader", daemon=True)
-    reader.start()
-    try:
-        yield items()
-    finally:
-        left.set()
-        reader.join()

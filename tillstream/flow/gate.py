@@ -76,14 +76,11 @@ class Gate:
                     return batch, None
                 if self._limit is not None:
                     head, tail = split_before(batch, self._limit)
-                    if tail is not None or batch.position.lsn >= self._limit:
-                        if head is None:
-                            self._limit = None
-                            self._reached.set()
-                            continue
                     if head is not None:
                         self._inside = True
                         return head, tail
+                    self._limit = None
+                    self._reached.set()
                 self._turn.wait(0.5)
 
 

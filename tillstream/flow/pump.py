@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from tillstream.change import Batch, Changes, Position
 from tillstream.errors import LedgerError, Retry, TillError
-from tillstream.flow.ahead import read_ahead
+from tillstream.flow.ahead import ReadAhead
 from tillstream.flow.failpoints import failpoint
 from tillstream.flow.gate import Gate
 from tillstream.ledger import Entry, Landing, Ledger, digest
@@ -21,6 +21,16 @@ from tillstream.ports import Destination, Layer, Source
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
+
+
+class Watcher:
+    """Is told what the pump does. This one does nothing; override what you want to hear."""
+
+    def landed(self, landing: Landing) -> None:
+        """A batch is in every layer."""
+
+    def troubled(self, error: TillError | None) -> None:
+        """The flow waits because of `error`; None when it goes on. Called from the pump's thread."""
 
 
 class Pump:
@@ -32,8 +42,7 @@ class Pump:
         destination: Destination,
         ledger: Ledger,
         layer: Layer,
-        tell: Callable[[Landing], None] = lambda landing: None,
-        tell_trouble: Callable[[TillError | None], None] = lambda error: None,
+        watcher: Watcher | None = None,
     ) -> None:
         self.source = source
         self.destination = destination
@@ -43,8 +52,7 @@ class Pump:
         self.gate = Gate()
         self.position: Position | None = None
         self.before_stream: Callable[[], None] = lambda: None
-        self._tell = tell
-        self._tell_trouble = tell_trouble
+        self._watcher = watcher or Watcher()
         self._number = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -58,15 +66,15 @@ class Pump:
             except TillError as error:
                 if error.retry is Retry.NEVER:
                     raise
-                self._tell_trouble(error)
+                self._watcher.troubled(error)
                 stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """Recover, then read on from there, one batch ahead of the caller, until `stop` is set."""
         self.position = self.recover()
-        self._tell_trouble(None)
-        with read_ahead(self.source.read(after=self.position)) as ahead:
+        self._watcher.troubled(None)
+        with ReadAhead(self.source.read(after=self.position)) as ahead:
             streaming = False
             for batch in ahead:
                 if stop.is_set():
@@ -172,7 +180,7 @@ class Pump:
         )
         self.ledger.done(entry, landing)  # 5
         failpoint("after_done")
-        self._tell(landing)
+        self._watcher.landed(landing)
         self._acknowledge(batch.position)  # 6
         failpoint("after_acknowledge")
 

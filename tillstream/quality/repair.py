@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pyarrow as pa
 
-from tillstream.change import META_SCHEMA, Changes, Op, TabSeparated, Table
+from tillstream.change import META_SCHEMA, Changes, Op, Table, TabSeparated
 from tillstream.destinations.clickhouse.client import Warehouse, literal, quoted
 from tillstream.flow.pump import Pump
 from tillstream.quality.canon import clickhouse_text, postgres_name, postgres_text

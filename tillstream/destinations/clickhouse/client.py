@@ -65,7 +65,7 @@ class Warehouse:
 
         return self._call(query)
 
-    def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+    def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The single value of a query; None when there is no row."""
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
@@ -124,7 +124,7 @@ def _connect(url: str) -> Client:
             password=parts.password or "",
             secure=parts.scheme == "clickhouses",
             autogenerate_session_id=False,
-            **dict(parse_qsl(parts.query)),
+            settings=dict(parse_qsl(parts.query)),
         )
     raise ConfigError(
         f'warehouse URL scheme "{parts.scheme}" is not known',
