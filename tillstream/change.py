@@ -120,7 +120,7 @@ META_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class TabSeparated:
-    """Snapshot rows exactly as `COPY … TO STDOUT` printed them: tabs, newlines, `\\N`, backslashes.
+    r"""Snapshot rows exactly as `COPY … TO STDOUT` printed them: tabs, newlines, `\N`, backslashes.
 
     All rows share `lsn`, the exact point of the snapshot they were read in. `first_ordinal` tells
     apart rows of tables without a key; row i has ordinal first_ordinal + i there, and 0 otherwise.

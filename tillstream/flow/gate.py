@@ -70,18 +70,24 @@ class Gate:
 
     def _next(self, batch: Batch) -> tuple[Batch, Batch | None]:
         with self._turn:
-            while True:
-                if self._held == 0 or self._closed:
+            while self._held and not self._closed:
+                head, tail = self._up_to_limit(batch)
+                if head is not None:
                     self._inside = True
-                    return batch, None
-                if self._limit is not None:
-                    head, tail = split_before(batch, self._limit)
-                    if head is not None:
-                        self._inside = True
-                        return head, tail
-                    self._limit = None
-                    self._reached.set()
+                    return head, tail
                 self._turn.wait(0.5)
+            self._inside = True
+            return batch, None
+
+    def _up_to_limit(self, batch: Batch) -> tuple[Batch | None, Batch | None]:
+        """What the holder lets through now; tells the holder once nothing before the limit is left."""
+        if self._limit is None:
+            return None, batch
+        head, tail = split_before(batch, self._limit)
+        if head is None:
+            self._limit = None
+            self._reached.set()
+        return head, tail
 
 
 def split_before(batch: Batch, lsn: int) -> tuple[Batch | None, Batch | None]:
