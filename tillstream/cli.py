@@ -1,0 +1,178 @@
+"""The command line: parse, call, print. What a command does is in `commands/`, one module each."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tillstream import __version__
+from tillstream.commands import options
+from tillstream.commands.output import Output, show_error
+from tillstream.config import environment
+from tillstream.errors import TillError
+from tillstream.flow.failpoints import arm_from
+
+COULD_NOT = 2
+
+app = typer.Typer(
+    name="till",
+    help="Real-time analytics for online stores: exact, live, from one install.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="The settings that hold.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tillstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _always(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    _debug["on"] = debug
+
+
+_debug = {"on": False}
+
+
+@app.command()
+def demo(
+    dir: options.Folder = options.DEFAULT,
+    duration: options.For = None,
+    rate: options.Rate = 50.0,
+    seed: options.Seed = 7,
+    orders: Annotated[int, typer.Option(min=0, help="Orders in the year before.")] = 100_000,
+    customers: Annotated[int, typer.Option(min=1, help="Customers in the year before.")] = 5_000,
+    products: Annotated[int, typer.Option(min=1, help="Products in the catalogue.")] = 500,
+    no_browser: options.NoBrowser = False,
+    json: options.Json = False,
+) -> None:
+    """Run a living store, its pipeline and its page; at the end, prove every number."""
+    from tillstream.commands import demo as command
+    from tillstream.commands.history import History
+    from tillstream.commands.simulator import Pace
+
+    wishes = command.Wishes(
+        folder=dir,
+        duration=duration,
+        pace=Pace(rate, seed),
+        history=History(orders, customers, products, seed),
+        browser=not no_browser,
+    )
+    raise typer.Exit(command.demo(wishes, Output(as_json=json)))
+
+
+@app.command()
+def init(
+    url: Annotated[str, typer.Argument(help="The store's database: postgresql://user:password@host/database")],
+    dir: options.Folder = options.DEFAULT,
+    replace: Annotated[bool, typer.Option(help="Write a new till.toml where there is one.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Write a commented till.toml for a database, and check the database."""
+    from tillstream.commands import init as command
+
+    raise typer.Exit(command.init(url, dir, Output(as_json=json), replace=replace))
+
+
+@app.command()
+def run(dir: options.Folder = options.DEFAULT, duration: options.For = None, json: options.Json = False) -> None:
+    """Run the pipeline and the page of a folder's till.toml."""
+    from tillstream.commands import run as command
+
+    raise typer.Exit(command.run(dir, duration, Output(as_json=json)))
+
+
+@app.command()
+def status(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+    """Show what the process in a folder does: phase, speed, freshness, trouble."""
+    from tillstream.commands import status as command
+
+    raise typer.Exit(command.status(dir, Output(as_json=json)))
+
+
+@app.command()
+def verify(
+    dir: options.Folder = options.DEFAULT,
+    repair: Annotated[bool, typer.Option(help="Mend what is different.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Compare source, mirror, facts and rollups: 0 exact, 1 different, 2 could not compare."""
+    from tillstream.commands import verify as command
+
+    raise typer.Exit(command.verify(dir, Output(as_json=json), repair=repair))
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement.")],
+    form: Annotated[str, typer.Option("--format", help="One of ClickHouse's formats, e.g. CSV.")] = "",
+    write: Annotated[bool, typer.Option(help="Allow the statement to change things.")] = False,
+    dir: options.Folder = options.DEFAULT,
+    json: options.Json = False,
+) -> None:
+    """Ask the warehouse something in SQL."""
+    from tillstream.commands import query as command
+
+    question = command.Question(sql, form, may_write=write)
+    raise typer.Exit(command.query(dir, question, Output(as_json=json)))
+
+
+@app.command()
+def simulate(
+    url: Annotated[str | None, typer.Option(help="The store's database; it must have the demo's schema.")] = None,
+    rate: options.Rate = 50.0,
+    seed: options.Seed = 7,
+    duration: options.For = None,
+    json: options.Json = False,
+    while_stdin_is_open: Annotated[bool, typer.Option("--while-stdin-is-open", hidden=True)] = False,
+) -> None:
+    """Let a store live: people sign up, order, pay, return."""
+    from tillstream.commands import simulate as command
+    from tillstream.commands.simulator import Pace
+
+    life = command.Life(url, Pace(rate, seed), duration, while_stdin_is_open=while_stdin_is_open)
+    raise typer.Exit(command.simulate(life, Output(as_json=json)))
+
+
+@app.command()
+def doctor(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+    """Look at everything a pipeline needs, and say what to mend."""
+    from tillstream.commands import doctor as command
+
+    raise typer.Exit(command.doctor(dir, Output(as_json=json)))
+
+
+@config_app.command()
+def show(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+    """Print every setting, its value and where it comes from."""
+    from tillstream.commands import settings as command
+
+    raise typer.Exit(command.show(dir, Output(as_json=json)))
+
+
+def main() -> None:
+    """Run the command line; errors that users can act on are told, not traced."""
+    try:
+        arm_from(environment().get("TILL_FAILPOINT", ""))
+        app()
+    except TillError as error:
+        if _debug["on"]:
+            raise
+        show_error(Output().errors, error)
+        sys.exit(COULD_NOT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""`till init`: a commented till.toml for a database, checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tillstream.commands.findings import checked_source, show_findings
+from tillstream.commands.output import Output
+from tillstream.config import FILE_NAME, environment, load
+from tillstream.errors import ConfigError
+from tillstream.settings import SECTIONS, Url, shown, table_of_settings
+
+SECRET_FILE = "source.url"
+SCHEMES = ("postgresql://", "postgres://")
+
+
+def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
+    """Write till.toml, then look whether the database can be captured; 1 when it can't yet."""
+    if not url.startswith(SCHEMES):
+        raise ConfigError(
+            f'"{Url(url).shown}" is not the URL of a database we know',
+            detail=f"Known beginnings: {', '.join(SCHEMES)}.",
+            hint="till init postgresql://user:password@host:5432/database",
+        )
+    path = folder / FILE_NAME
+    if path.exists() and not replace:
+        raise ConfigError(
+            f'"{path}" is there already', hint="Edit it, or write a new one with `till init --replace …`."
+        )
+    if (folder / "postgres").exists():
+        raise ConfigError(f'folder "{folder}" holds a demo store', hint="till init --dir .till-shop …")
+    folder.mkdir(parents=True, exist_ok=True)
+    if Url(url).has_password:
+        _write_secret(folder / SECRET_FILE, url)
+        reference = f'{{ file = "{SECRET_FILE}" }}'
+    else:
+        reference = f'"{url}"'
+    path.write_text(text(reference), encoding="utf-8")
+    output.say(f"wrote {path}")
+    settings = load(folder, environment())
+    findings = checked_source(settings)
+    show_findings(findings, output)
+    wrong = [finding for finding in findings if not finding.ok]
+    output.say("fix the lines marked ✗, then: till run" if wrong else "all well. Next: till run")
+    output.result({"file": str(path), "ok": not wrong, "findings": [finding.message for finding in wrong]})
+    return 1 if wrong else 0
+
+
+def text(source_url: str) -> str:
+    """A till.toml with every setting explained, and all but the URL at their defaults."""
+    lines = [
+        "# tillstream's settings. Every line that begins with # shows a default.",
+        "# `till config show` prints what holds, and why.",
+    ]
+    for section, kind in SECTIONS.items():
+        lines += ["", f"[{section}]  # {(kind.__doc__ or '').strip()}"]
+        for row in table_of_settings():
+            if row.section != section:
+                continue
+            lines.append(f"# {row.help}")
+            if row.full_name == "source.url":
+                lines.append(f"url = {source_url}")
+            else:
+                lines.append(f"# {row.name} = {_toml(row.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return '{ env = "…" }'
+    if isinstance(value, tuple) or type(value) is int:
+        return shown(value)
+    return f'"{shown(value)}"'
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(secret + "\n")

@@ -1,0 +1,87 @@
+"""What commands print: results to standard output, everything else out of their way.
+
+With `--json`, standard output carries nothing but JSON, and words go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from tillstream.errors import TillError
+
+
+class Output:
+    """Two consoles and the choice between words and JSON."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.words = self.errors if as_json else Console(highlight=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when somebody watches: drawing in place is welcome."""
+        return self.words.is_terminal
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line of words; markup in it means nothing."""
+        self.words.print(Text(text, style=style))
+
+    def show(self, table: Table) -> None:
+        """A table; plain and unclipped where nobody draws."""
+        width = None if self.is_terminal else 200
+        self.words.print(table, width=width)
+
+    def result(self, content: Any) -> None:
+        """The machine-readable result, one line, when it was asked for."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.flush()
+
+    def error(self, error: TillError) -> None:
+        """What is wrong, the facts, and what to do."""
+        show_error(self.errors, error)
+
+    @contextmanager
+    def progress(self, title: str, total: int | None) -> Iterator[Any]:
+        """A bar while the block runs; yields `update(done)`. Without a terminal: a line at the end."""
+        if not self.is_terminal:
+            self.say(title)
+            yield _ignore
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.words) as bars:
+            task = bars.add_task(title, total=total)
+            yield lambda done: bars.update(task, completed=done)
+
+
+def _ignore(_done: float) -> None:
+    """Progress nobody watches."""
+
+
+def show_error(console: Console, error: TillError) -> None:
+    """An error as people read it, in red where there is colour."""
+    console.print(Text.assemble(("error: ", "bold red"), (error.message, "red")))
+    if error.detail:
+        console.print(Text(f"  detail: {error.detail}"))
+    if error.hint:
+        console.print(Text.assemble("  hint:   ", (error.hint, "bold")))
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Table:
+    """A plain table; the columns numbered in `right` are aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

@@ -1,0 +1,256 @@
+"""Runs a whole pipeline in one process: the pump in a thread, the page in another, and their end.
+
+start   serve, announce the process, then begin to pump
+drain   wait until everything up to a log position has landed
+stop    the pump finishes its batch, the source lets go, the page closes, the warehouse last
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from tillstream.errors import SourceError, TillError
+from tillstream.flow.folder import announce, withdraw
+from tillstream.flow.pump import Pump, Watcher
+from tillstream.ledger import Landing, Ledger
+from tillstream.ports import Destination, Layer, Source, SourceLag
+from tillstream.watch.events import (
+    Log,
+    ModelsDeployed,
+    PipelineFailed,
+    PipelineStarted,
+    PipelineStopped,
+    SnapshotBegun,
+    TroubleBegan,
+    TroubleEnded,
+    WentLive,
+    log_to,
+)
+from tillstream.watch.pulse import Pulse
+from tillstream.watch.status import Phase, Status, TableProgress, Trouble
+
+ORDERLY = 60.0
+QUICK = 3.0
+
+
+class Service(Protocol):
+    """Something that serves the page while the pipeline runs."""
+
+    url: str
+
+    def start(self) -> None:
+        """Listen; `url` is right when this returns."""
+        ...
+
+    def stop(self) -> None:
+        """Close every connection and stop listening."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts of a pipeline, open. `assembly.py` makes real ones."""
+
+    source: Source
+    destination: Destination
+    ledger: Ledger
+    layer: Layer
+    warehouse: str
+    # Builds the models that are not there yet; called between the snapshot and the log.
+    deploy: Callable[[], None] = lambda: None
+    # Rows each table is thought to have, by warehouse name.
+    expected_rows: Callable[[], Mapping[str, int]] = dict
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class _State:
+    phase: Phase = Phase.STARTING
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    live_at: datetime | None = None
+    trouble: Trouble | None = None
+    expected: Mapping[str, int] = field(default_factory=dict)
+
+
+class Supervisor(Watcher):
+    """One pipeline and its page, from start to stop. The caller holds the folder meanwhile."""
+
+    def __init__(self, folder: Path, pipeline: Pipeline, log: Log | None = None) -> None:
+        self.folder = folder
+        self.pipeline = pipeline
+        self.pulse = Pulse()
+        self.url = ""
+        # Called in the pump's thread with every landing, e.g. by the page.
+        self.listeners: list[Callable[[Landing], None]] = []
+        self.pump = Pump(
+            pipeline.source,
+            pipeline.destination,
+            pipeline.ledger,
+            pipeline.layer,
+            watcher=self,
+        )
+        self.pump.before_stream = self._before_stream
+        self.failure: BaseException | None = None
+        self._log = log or log_to()
+        self._state = _State()
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._pump, name="till-pump", daemon=True)
+        self._service: Service | None = None
+        self._lag: SourceLag | None = None
+        self._lag_at = 0.0
+
+    def start(self, service: Service | None = None, token: str = "") -> None:
+        """Serve, let other commands find us, and begin. Raises when the page can't be served."""
+        if service is not None:
+            service.start()
+            self._service, self.url = service, service.url
+        announce(self.folder, self.url, token)
+        self._log(PipelineStarted(self.pipeline.source.name, self.pipeline.warehouse, self.url))
+        self._thread.start()
+
+    def status(self) -> Status:
+        """What is going on now."""
+        state, last = self._state, self.pulse.last
+        rows = self.pulse.rows()
+        return Status(
+            phase=state.phase,
+            pid=os.getpid(),
+            source=self.pipeline.source.name,
+            warehouse=self.pipeline.warehouse,
+            started_at=state.started_at,
+            live_at=state.live_at,
+            numbers=self.pulse.numbers(datetime.now(UTC)),
+            tables=tuple(TableProgress(name, rows.get(name, 0), count) for name, count in state.expected.items()),
+            rows=rows,
+            position=self.pump.position.lsn if self.pump.position else None,
+            batch_number=last.number if last else None,
+            lag=self._recent_lag(),
+            trouble=state.trouble,
+        )
+
+    @property
+    def live(self) -> bool:
+        """True once the snapshot and the models are behind us."""
+        return self._state.live_at is not None
+
+    @property
+    def ended(self) -> bool:
+        """True when the pump runs no more, in order or not."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the pump's end, that long at most; True when it has ended."""
+        return self._ended.wait(seconds)
+
+    def drain(self, lsn: int, timeout: float) -> bool:
+        """Wait until everything before log position `lsn` has landed; False when it did not in time."""
+        deadline = time.monotonic() + timeout
+        while not self.ended and time.monotonic() < deadline:
+            position = self.pump.position
+            if self.live and position is not None and position.lsn >= lsn:
+                return True
+            self._ended.wait(0.02)
+        return False
+
+    def stop(self, *, quick: bool = False) -> None:
+        """End in order: no batch is left half way unless `quick` runs out of patience, which is safe too."""
+        if self._state.phase is not Phase.FAILED:
+            self._state.phase = Phase.STOPPING
+        self._stop.set()
+        self.pump.gate.close()
+        if self._thread.ident is not None:
+            self._thread.join(QUICK if quick else ORDERLY)
+        left = self._thread.is_alive()
+        if self._service is not None:
+            self._service.stop()
+        withdraw(self.folder)
+        if not left:
+            # A pump that hangs still uses them; the process is about to end and takes them along.
+            self.pipeline.source.close()
+            self.pipeline.close()
+        if self._state.phase is not Phase.FAILED:
+            self._state.phase = Phase.STOPPED
+        running_for = (datetime.now(UTC) - self._state.started_at).total_seconds()
+        self._log(PipelineStopped(self.pulse.total().changes, round(running_for, 1)))
+
+    def raise_failure(self) -> None:
+        """Raise what ended the pump, if something did."""
+        if self.failure is not None:
+            raise self.failure
+
+    def _pump(self) -> None:
+        try:
+            self.pump.run(self._stop)
+        except BaseException as error:
+            self.failure = error
+            self._state.phase = Phase.FAILED
+            known = isinstance(error, TillError)
+            message, detail, hint = _words(error) if known else (f"{type(error).__name__}: {error}", "", "")
+            self._state.trouble = Trouble(message, detail, hint, datetime.now(UTC))
+            self._log(PipelineFailed(message, detail, hint))
+        finally:
+            self._ended.set()
+
+    def landed(self, landing: Landing) -> None:
+        if landing.position.lsn == 0 and self._state.phase is Phase.STARTING:
+            self._begin_snapshot()
+        self.pulse.land(landing)
+        for listener in self.listeners:
+            listener(landing)
+
+    def _begin_snapshot(self) -> None:
+        self._state.expected = self.pipeline.expected_rows()
+        self._state.phase = Phase.SNAPSHOT
+        self._log(SnapshotBegun(len(self._state.expected)))
+
+    def _before_stream(self) -> None:
+        begun = time.monotonic()
+        if not self.live:
+            self._state.phase = Phase.DEPLOYING
+            self.pipeline.deploy()
+            self._log(ModelsDeployed(round(time.monotonic() - begun, 1)))
+            now = datetime.now(UTC)
+            self._state.live_at = self.pulse.live_at = now
+            seconds = (now - self._state.started_at).total_seconds()
+            self._log(WentLive(self.pulse.total().snapshot_rows, round(seconds, 1)))
+        self._state.phase = Phase.LIVE
+
+    def troubled(self, error: TillError | None) -> None:
+        before = self._state.trouble
+        if error is None:
+            if before is not None:
+                since = before.since or datetime.now(UTC)
+                self._log(TroubleEnded(round((datetime.now(UTC) - since).total_seconds(), 1)))
+                self._state.phase = Phase.LIVE if self.live else Phase.STARTING
+            self._state.trouble = None
+            return
+        message, detail, hint = _words(error)
+        since = (before.since if before else None) or datetime.now(UTC)
+        self._state.trouble = Trouble(message, detail, hint, since)
+        self._state.phase = Phase.TROUBLE
+        if before is None or before.message != message:
+            self._log(TroubleBegan(message, detail, hint))
+
+    def _recent_lag(self) -> SourceLag | None:
+        # Asking costs the store a query; once a second is enough for everybody who looks.
+        if self.live and self._state.phase is Phase.LIVE and time.monotonic() - self._lag_at > 1.0:
+            self._lag_at = time.monotonic()
+            try:
+                self._lag = self.pipeline.source.lag()
+            except SourceError:
+                self._lag = None
+        return self._lag
+
+
+def _words(error: BaseException) -> tuple[str, str, str]:
+    if isinstance(error, TillError):
+        return error.message, error.detail, error.hint
+    return str(error), "", ""

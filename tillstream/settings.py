@@ -1,0 +1,287 @@
+"""Every setting, one row each: name, type, default, help. `config.py` fills them in.
+
+`till config show`, the commented till.toml of `till init` and the settings reference are made from here.
+"""
+
+# ruff: noqa: RUF009  `setting` makes a dataclass field
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+from tillstream.errors import ConfigError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FAVOURITE_PORT = 8455
+
+
+class Secret:
+    """A text that can't be printed by accident; `reveal` is the only way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    @property
+    def shown(self) -> str:
+        """What may be shown of it."""
+        return "***"
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Url(Secret):
+    """A URL that may hold a password."""
+
+    __slots__ = ()
+
+    @property
+    def shown(self) -> str:
+        """The URL with its password as stars."""
+        password = urlsplit(self._value).password
+        return self._value if password is None else self._value.replace(f":{password}@", ":***@", 1)
+
+    @property
+    def has_password(self) -> bool:
+        return urlsplit(self._value).password is not None
+
+
+class Size(int):
+    """A number of bytes, printed as people write it: `16 MiB`."""
+
+    def __str__(self) -> str:
+        for unit, factor in reversed(SIZES.items()):
+            if self and self % factor == 0:
+                return f"{int(self) // factor} {unit}"
+        return f"{int(self)} B"
+
+
+SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+DURATIONS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*")
+
+
+def parse_duration(text: str) -> timedelta:
+    """`250 ms`, `2 s`, `5 min`, `1 h`, `1 d`. ValueError, saying what is expected, for anything else."""
+    found = _QUANTITY.fullmatch(text)
+    unit = {"m": "min"}.get(found.group(2), found.group(2)) if found else ""
+    if found is None or unit not in DURATIONS:
+        raise ValueError('expected a duration like "250 ms", "2 s", "5 min" or "1 h"')
+    return timedelta(seconds=float(found.group(1)) * DURATIONS[unit])
+
+
+def shown_duration(value: timedelta) -> str:
+    """The duration in the largest unit that keeps it whole."""
+    for unit, seconds in reversed(DURATIONS.items()):
+        amount = value.total_seconds() / seconds
+        if amount >= 1 and abs(amount - round(amount)) < 1e-9:
+            return f"{round(amount)} {unit}"
+    return f"{value.total_seconds() * 1000:g} ms"
+
+
+def parse_size(text: str) -> Size:
+    """`512 KiB`, `16 MiB`, `1 GiB`. ValueError, saying what is expected, for anything else."""
+    found = _QUANTITY.fullmatch(text)
+    if found is None or found.group(2) not in SIZES:
+        raise ValueError('expected a size like "512 KiB", "16 MiB" or "1 GiB"')
+    return Size(float(found.group(1)) * SIZES[found.group(2)])
+
+
+def _anything(_value: Any) -> str:
+    return ""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    check: Callable[[Any], str] = _anything,
+) -> Any:
+    """One setting. `check` answers what is wrong with a value, or nothing."""
+    return field(default=default, metadata={"help": help, "check": check})
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    return lambda value: "" if value in choices else "expected one of " + ", ".join(f'"{c}"' for c in choices)
+
+
+def _between(least: int, most: int) -> Callable[[Any], str]:
+    return lambda value: "" if least <= value <= most else f"expected {least} to {most}"
+
+
+def _identifier(value: str) -> str:
+    known = re.fullmatch(r"[a-z0-9_]{1,63}", value)
+    return "" if known else "expected up to 63 lower-case letters, digits and underscores"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """What kind of store it is."""
+
+    profile: str = setting("demo", "Which tables mean what: the store profile.")
+    time_zone: str = setting("UTC", "The store's own time zone, for days and months in reports.")
+    currency: str = setting("USD", "The store's currency, shown beside amounts.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where changes come from."""
+
+    kind: str = setting(
+        "postgres",
+        'The kind of database: "postgres", or "demo" for the embedded store in this folder.',
+        check=_one_of("postgres", "demo"),
+    )
+    url: Url | None = setting(None, "The database, as a URL or a reference to one.")
+    slot: str = setting(
+        "tillstream", "Name of the replication slot that marks our place in the log.", check=_identifier
+    )
+    publication: str = setting("tillstream", "Name of the publication that lists the tables.", check=_identifier)
+    tables: tuple[str, ...] = setting((), 'Tables to capture, as "schema.name"; none means all of schema public.')
+    exclude: tuple[str, ...] = setting((), "Tables to leave out.")
+    insert_only: tuple[str, ...] = setting((), "Tables without a primary key whose rows are only ever added.")
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseSettings:
+    """Where changes arrive."""
+
+    url: Url = setting(
+        Url("chdb:"), 'The ClickHouse: "chdb:" is the embedded one in this folder; "clickhouse://…" is a server.'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How many changes travel together: larger is faster, smaller is fresher."""
+
+    rows: int = setting(50_000, "Rows a batch holds at most.", check=_between(1, 10_000_000))
+    bytes: Size = setting(Size(16 << 20), "Bytes of log a batch holds at most.", check=_between(1 << 10, 1 << 32))
+    age: timedelta = setting(timedelta(milliseconds=100), "How long a change waits for company at most.")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """The page, its API and the ClickHouse endpoint: one server."""
+
+    host: str = setting("127.0.0.1", "Address to listen on; other than loopback only with a token.")
+    port: int = setting(
+        0,
+        f"Port to listen on; 0 takes {FAVOURITE_PORT} or, when that is in use, any free one.",
+        check=_between(0, 65535),
+    )
+    token: Secret | None = setting(None, "What clients from other machines must know; made up when not set.")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    """The dbt models."""
+
+    folder: str = setting("models", "Your own dbt models, beside the built-in ones; relative to this folder.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one folder. `origins` says where each value came from, by `section.name`."""
+
+    folder: Path
+    store: StoreSettings = StoreSettings()
+    source: SourceSettings = SourceSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    batch: BatchSettings = BatchSettings()
+    page: PageSettings = PageSettings()
+    models: ModelsSettings = ModelsSettings()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def warehouse_url(self) -> str:
+        """With the embedded engine's folder spelled out."""
+        url = self.warehouse.url.reveal()
+        if not url.startswith("chdb:") or urlsplit(url).path.startswith("/"):
+            return url
+        name = url.removeprefix("chdb:").lstrip("/") or "warehouse"
+        return f"chdb://{(self.folder / name).resolve()}"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.folder / self.models.folder
+
+    @property
+    def source_url(self) -> str:
+        """The source's URL in the open. ConfigError when there is none."""
+        if self.source.url is None:
+            raise ConfigError(
+                f'no source in "{self.folder / "till.toml"}"',
+                detail="The setting source.url is not set.",
+                hint="till init postgresql://user@host/database",
+            )
+        return self.source.url.reveal()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as reference text shows it."""
+
+    section: str
+    name: str
+    type: Any
+    default: Any
+    help: str
+    check: Callable[[Any], str]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.section}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"TILL_{self.section}_{self.name}".upper()
+
+
+SECTIONS: Mapping[str, type[Any]] = {
+    "store": StoreSettings,
+    "source": SourceSettings,
+    "warehouse": WarehouseSettings,
+    "batch": BatchSettings,
+    "page": PageSettings,
+    "models": ModelsSettings,
+}
+
+
+def table_of_settings() -> Iterator[Row]:
+    """Every setting, in the order of the sections."""
+    for section, kind in SECTIONS.items():
+        types = get_type_hints(kind)
+        for each in fields(kind):
+            yield Row(section, each.name, types[each.name], each.default, each.metadata["help"], each.metadata["check"])
+
+
+def shown(value: Any) -> str:
+    """A value as till.toml would spell it, without secrets."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, Secret):
+        return value.shown
+    if isinstance(value, timedelta):
+        return shown_duration(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return str(value)
