@@ -1,1 +1,1 @@
-"""Store profiles: how a store's own tables become the canonical ones."""
+"""Store profiles: which tables a store has, how its rows hang together, what must not leave it."""
