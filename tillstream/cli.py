@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -171,7 +173,18 @@ def main() -> None:
         if _debug["on"]:
             raise
         show_error(Output().errors, error)
-        sys.exit(COULD_NOT)
+        _leave(COULD_NOT)
+    except SystemExit as error:
+        _leave(error.code if isinstance(error.code, int) else COULD_NOT)
+
+
+def _leave(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name == "till-pump" for thread in threading.enumerate()):
+        # It hangs, or we were told to hurry; the engine does not like to be taken down around it.
+        os._exit(status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,10 @@ def demo(wishes: Wishes, output: Output) -> int:
         except Interrupted:
             outcome.problem = "interrupted"
             output.say("stopped at once; the next start puts everything right", "yellow")
+        except TillError as error:
+            outcome.problem = error.message
+            output.result(asdict(outcome))
+            raise
     outcome.seconds = round(time.monotonic() - begun, 1)
     _summary(outcome, output)
     return outcome.exit_status

@@ -25,7 +25,8 @@ class Signals:
         self.number = number
         self._count += 1
         self.asked.set()
-        if self._count > 1:
+        # Only once: what is being put away then should be put away in peace.
+        if self._count == 2:
             raise Interrupted
 
 
