@@ -6,6 +6,7 @@ of an engine's error text.
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from tillstream.destinations.clickhouse import lock
 from tillstream.errors import (
     ConfigError,
     WarehouseError,
@@ -41,6 +43,7 @@ class Warehouse:
         self._mine = threading.local()
         self._clients: list[Client] = []
         self._lock = threading.Lock()
+        self._holds_folder = False
 
     @property
     def is_embedded(self) -> bool:
@@ -83,17 +86,21 @@ class Warehouse:
 
     def insert_raw(self, table: str, columns: Sequence[str], data: bytes, form: str, token: str) -> None:
         """Append data in one of ClickHouse's formats; the same token again adds nothing."""
-        settings = {"insert_deduplication_token": token}
+        # A first row that looks like a heading is a row all the same.
+        settings = {"insert_deduplication_token": token, "input_format_tsv_detect_header": 0}
         self._call(
             lambda client: client.raw_insert(table, list(columns), insert_block=data, fmt=form, settings=settings)
         )
 
     def close(self) -> None:
-        """Close every thread's session."""
+        """Close every thread's session, and let other processes at an embedded warehouse."""
         with self._lock:
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            if self._holds_folder and self.folder is not None:
+                lock.release(self.folder)
+                self._holds_folder = False
         self._mine = threading.local()
 
     def _call(self, work: Callable[[Client], Result]) -> Result:
@@ -101,25 +108,35 @@ class Warehouse:
             return work(self._client())
         except ClickHouseError as error:
             raise _translated(error, self.url) from error
+        except OSError as error:
+            # The embedded engine reads inserts from a file we write for it.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise _full(str(error)) from error
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._mine, "client", None)
         if client is None:
+            self._hold_folder()
             client = _connect(self.url)
             self._mine.client = client
             with self._lock:
                 self._clients.append(client)
         return client
 
+    def _hold_folder(self) -> None:
+        with self._lock:
+            if self.folder is None or self._holds_folder:
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.hold(self.folder)
+            self._holds_folder = True
+
 
 def _connect(url: str) -> Client:
     parts = urlsplit(url)
     if parts.scheme == "chdb":
-        Path(parts.path).mkdir(parents=True, exist_ok=True)
-        client = clickhouse_connect.get_client(dsn=f"chdb://{parts.path}")
-        for name, value in _ALWAYS.items():
-            client.command(f"set {name} = {value}")
-        return client
+        return clickhouse_connect.get_client(dsn=f"chdb://{parts.path}", settings=dict(_ALWAYS))
     if parts.scheme in ("clickhouse", "clickhouses"):
         return clickhouse_connect.get_client(
             host=parts.hostname or "localhost",
@@ -136,23 +153,41 @@ def _connect(url: str) -> Client:
     )
 
 
-_FULL = re.compile(r"No space left|NOT_ENOUGH_SPACE|Code: 243|errno: 28")
+_FULL = re.compile(r"No space left|NOT_ENOUGH_SPACE|Code: 243|errno: 28|File too large|Disk quota exceeded")
 _GONE = re.compile(r"Connection refused|Max retries|Connection aborted|NETWORK_ERROR|timed out", re.IGNORECASE)
+_REFUSED = re.compile(r"AUTHENTICATION_FAILED|REQUIRED_PASSWORD|Code: (516|194)\b")
+_FORBIDDEN = re.compile(r"ACCESS_DENIED|Code: 497\b")
 
 
 def _translated(error: ClickHouseError, url: str) -> WarehouseError:
     text = str(error)
     if _FULL.search(text):
-        return WarehouseFull(
-            "the warehouse's disk is full",
+        return _full(text)
+    if _REFUSED.search(text):
+        return WarehouseError(
+            f'the warehouse at "{shown(url)}" refused the password',
             detail=text[:300],
-            hint="Free space on the disk that holds the warehouse; the flow goes on by itself.",
+            hint="Correct the user or the password in the warehouse's URL (till.toml, `[warehouse] url`).",
+        )
+    if _FORBIDDEN.search(text):
+        return WarehouseError(
+            f'the warehouse at "{shown(url)}" does not allow this',
+            detail=text[:300],
+            hint="Grant that user everything on the databases bronze, mirror, store, facts, live, marts and till.",
         )
     if _GONE.search(text):
         return WarehouseUnreachable(
             f'no connection to the warehouse at "{shown(url)}"', detail=text[:300], hint="Is the server running?"
         )
     return WarehouseError("the warehouse refused a statement", detail=text[:2000])
+
+
+def _full(text: str) -> WarehouseFull:
+    return WarehouseFull(
+        "the warehouse's disk is full",
+        detail=text[:300],
+        hint="Free space on the disk that holds the warehouse; the flow goes on by itself.",
+    )
 
 
 def shown(url: str) -> str:

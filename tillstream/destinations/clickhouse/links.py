@@ -1,0 +1,115 @@
+"""Who hangs on whom: every pair of child and parent ever seen, so that a change finds the orders it touches.
+
+`mirror.links` holds each pair twice. For `Link("order_id", "orders")` of table `order_lines`:
+
+    link = 'order_lines.order_id'     from the order to the line      (which lines has this order?)
+    link = 'order_lines.order_id^'    from the line to the order      (which orders had this line?)
+
+Pairs are never removed: a line that moved or went still leads to the order that lost it.
+An id is the text of the key; the parts of a key of several columns are joined by the separator 0x1f.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tillstream.change import Column, Table
+from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.destinations.clickhouse.layouts import DEDUPLICATION, ROW, bronze_name
+from tillstream.destinations.clickhouse.types import parsed
+
+LINKS = "mirror.links"
+SEPARATOR = r"'\x1f'"
+
+CREATE = (
+    f"create table if not exists {LINKS} (link LowCardinality(String), from_id String, to_id String)"
+    f" engine = ReplacingMergeTree order by (link, from_id, to_id) settings index_granularity = 1024, {DEDUPLICATION}"
+)
+
+# Kinds whose text in the source is already the text of the mirrored value.
+_AS_PRINTED = ("int16", "int32", "int64", "uint64", "uuid", "text", "enum", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A column that holds the key of a row of another table (`parent`, a warehouse name)."""
+
+    column: str
+    parent: str
+
+
+def down(table: Table, link: Link) -> str:
+    """The name under which a parent's id leads to its children's."""
+    return f"{table.warehouse_name}.{link.column}"
+
+
+def up(table: Table, link: Link) -> str:
+    """The name under which a child's id leads to every parent it ever had."""
+    return f"{table.warehouse_name}.{link.column}^"
+
+
+def id_text(table: Table, prefix: str = "") -> str:
+    """SQL for a row's id, from the typed key columns of its mirror; `prefix` is an alias with its dot."""
+    return _joined([f"toString({prefix}{quoted(name)})" for name in table.key])
+
+
+def key_columns(table: Table, prefix: str = "") -> str:
+    """SQL for a row's key as `key_from_text` gives it: a value, or a tuple for several columns."""
+    return _tupled([f"{prefix}{quoted(name)}" for name in table.key])
+
+
+def key_from_text(table: Table, text: str) -> str:
+    """SQL for the typed key in an id: `where {key_columns(t)} in (select {key_from_text(t, 'to_id')} …)`."""
+    columns = [table.column(name) for name in table.key]
+    if len(columns) == 1:
+        return _key_value(columns[0], text)
+    return _tupled(
+        [
+            _key_value(column, f"splitByChar({SEPARATOR}, {text})[{place}]")
+            for place, column in enumerate(columns, start=1)
+        ]
+    )
+
+
+def pairs_query(table: Table, links: Sequence[Link], number: int) -> str:
+    """The pairs in one batch's bronze rows of a table: link, from_id, to_id."""
+    child = _joined([_bronze_text(table.column(name)) for name in table.key])
+    pairs = []
+    for link in links:
+        for parent in (_bronze_text(table.column(link.column)), _former_text(table.column(link.column))):
+            pairs.append(f"({literal(down(table, link))}, {parent}, {child})")
+            pairs.append(f"({literal(up(table, link))}, {child}, {parent})")
+    return (
+        "select distinct pair.1 as link, assumeNotNull(pair.2) as from_id, assumeNotNull(pair.3) as to_id"
+        f" from (select arrayJoin([{', '.join(pairs)}]) as pair"
+        f" from {bronze_name(table)} as {ROW} where _till_batch = {number} and _till_op != 'T')"
+        " where isNotNull(pair.2) and isNotNull(pair.3)"
+    )
+
+
+def _bronze_text(column: Column) -> str:
+    return _canonical(column, f"{ROW}.{quoted(column.name)}")
+
+
+def _former_text(column: Column) -> str:
+    """The column in the row as it was before, where the source says so."""
+    return _canonical(column, f"JSONExtract({ROW}._till_before, {literal(column.name)}, 'Nullable(String)')")
+
+
+def _canonical(column: Column, text: str) -> str:
+    if column.type.kind in _AS_PRINTED:
+        return text
+    return f"toString({parsed(text, column.type, in_key=True)})"
+
+
+def _key_value(column: Column, text: str) -> str:
+    return f"assumeNotNull({parsed(text, column.type, in_key=True)})"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"concatWithSeparator({SEPARATOR}, {', '.join(texts)})"
+
+
+def _tupled(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else f"tuple({', '.join(values)})"

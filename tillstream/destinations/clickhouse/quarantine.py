@@ -1,0 +1,157 @@
+"""What could not be kept as it came, with its place and the reason: `till.quarantine`.
+
+Bronze always has the source's text. An entry here says that the mirror does not have it: the row's
+value is null (or the row is missing, if the value is part of its key).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tillstream.change import Column, Table
+from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.destinations.clickhouse.layouts import ROW, bronze_name, unfit_columns
+from tillstream.destinations.clickhouse.types import mirror_type
+
+QUARANTINE = "till.quarantine"
+
+CREATE = f"""
+create table if not exists {QUARANTINE} (
+    id String,
+    at DateTime64(6, 'UTC') default now64(6),
+    stream LowCardinality(String),
+    batch UInt64,
+    table LowCardinality(String),
+    position String comment 'log position and ordinal, joined by a colon',
+    key String,
+    column LowCardinality(String),
+    raw String comment 'the bytes as they came',
+    rule LowCardinality(String),
+    reason String,
+    state LowCardinality(String) default 'open',
+    recorded_at DateTime64(6, 'UTC') default now64(6)
+) engine = ReplacingMergeTree(recorded_at) order by (table, id)
+"""
+
+COLUMNS = "id, stream, batch, table, position, key, column, raw, rule, reason"
+
+# Above this a query in the engine is cheaper than looking at the bytes here.
+FEW_ROWS = 4_000
+
+# Bytes and length of the texts that surely fit, by kind. Anything else is looked at in the engine.
+_CALM = {
+    "bool": (b"tf", 1),
+    "int16": (b"0123456789-", 6),
+    "int32": (b"0123456789-", 11),
+    "int64": (b"0123456789-", 20),
+    "uint64": (b"0123456789", 20),
+    "decimal": (b"0123456789-.", 38),
+    "float32": (b"0123456789-+.e", 40),
+    "float64": (b"0123456789-+.e", 40),
+    "uuid": (b"0123456789abcdef-", 36),
+    "date": (b"0123456789-", 10),
+    "timestamp": (b"0123456789-:. ", 26),
+    "timestamptz": (b"0123456789-:. +", 29),
+    "bytes": (b"0123456789abcdefx\\", 2**62),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value the source left out and that nobody has: the row is mirrored without it."""
+
+    position: str
+    key: str
+    column: str
+
+
+def suspicious(table: Table, rows: pa.Table) -> bool:
+    """Whether some text might not fit. False is certain for texts a source prints for its own types."""
+    if rows.num_rows > FEW_ROWS:
+        return bool(unfit_columns(table))
+    return any(
+        not _calm(column, rows.column(column.name)) for column in table.columns if column.name in rows.column_names
+    )
+
+
+def unfit_query(table: Table, stream: str, number: int) -> str | None:
+    """SQL that quarantines what the mirror could not keep of one batch's bronze rows; None if all fits."""
+    unfit = unfit_columns(table)
+    if not unfit:
+        return None
+    found = ", ".join(
+        f"if({condition}, [({_described(table, column)}, ifNull({ROW}.{quoted(column.name)}, ''))], [])"
+        for column, condition in unfit
+    )
+    key = ", ".join(f"ifNull({ROW}.{quoted(name)}, '')" for name in table.key)
+    return (
+        f"insert into {QUARANTINE} ({COLUMNS}) select"
+        " hex(sipHash128(table, position, key, column, raw)) as id,"
+        f" {literal(stream)} as stream, {number} as batch, {literal(table.warehouse_name)} as table,"
+        " position, key, unfit.1.1 as column, unfit.2 as raw, unfit.1.2 as rule, unfit.1.3 as reason"
+        f" from (select concat(toString(_till_lsn), ':', toString(_till_ordinal)) as position,"
+        f" arrayStringConcat([{key}]::Array(String), ', ') as key, arrayJoin(arrayConcat({found})) as unfit"
+        f" from {bronze_name(table)} as {ROW} where _till_batch = {number} and _till_op != 'T'"
+        f" and ({' or '.join(condition for _, condition in unfit)}))"
+        " settings insert_deduplicate = 0"
+    )
+
+
+def unknown_query(table: Table, stream: str, number: int, unknown: Sequence[Unknown]) -> str:
+    """SQL that quarantines values that were left out and could not be found."""
+    rows = ", ".join(f"({literal(entry.position)}, {literal(entry.key)}, {literal(entry.column)})" for entry in unknown)
+    return (
+        f"insert into {QUARANTINE} ({COLUMNS}) select"
+        " hex(sipHash128(table, position, key, column)) as id,"
+        f" {literal(stream)} as stream, {number} as batch, {literal(table.warehouse_name)} as table,"
+        " position, key, column, '' as raw, 'unchanged' as rule,"
+        " 'the source left this value out as unchanged, and the mirror has no earlier one' as reason"
+        f" from values('position String, key String, column String', {rows})"
+        " settings insert_deduplicate = 0"
+    )
+
+
+def _described(table: Table, column: Column) -> str:
+    """Column, rule and reason."""
+    if column.name in table.key:
+        reason = f"the key is not a {column.declared} that can be kept; the mirror leaves the row out"
+        return f"({literal(column.name)}, 'key', {literal(reason)})"
+    kind = mirror_type(column.type)
+    reason = f"the text is not one of {column.declared} that {kind} can hold; the mirror has null"
+    return f"({literal(column.name)}, 'type', {literal(reason)})"
+
+
+def _calm(column: Column, values: pa.ChunkedArray) -> bool:
+    if values.null_count == len(values):
+        return True
+    if column.type.kind == "array":
+        return False
+    if column.type.kind not in _CALM:
+        # Kinds that are kept as text: every text fits.
+        return True
+    allowed, longest = _CALM[column.type.kind]
+    return all(_only(allowed, longest, chunk) for chunk in values.chunks)
+
+
+def _only(allowed: bytes, longest: int, chunk: pa.Array) -> bool:
+    if chunk.null_count == len(chunk):
+        return True
+    texts = chunk.drop_null().cast(pa.large_string())
+    lengths = pc.binary_length(texts)
+    if pc.max(lengths).as_py() > longest or pc.min(lengths).as_py() == 0:
+        return False
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    used = np.frombuffer(data, dtype=np.uint8)[bounds[0] : bounds[-1]]
+    return bool(_table_of(allowed)[used].all())
+
+
+def _table_of(allowed: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    table = np.zeros(256, dtype=np.bool_)
+    table[list(allowed)] = True
+    return table
