@@ -1,0 +1,1 @@
+"""A year that the store has behind it, made all at once."""

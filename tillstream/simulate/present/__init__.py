@@ -1,0 +1,1 @@
+"""What goes on in the store now, one transaction after the other."""
