@@ -51,7 +51,9 @@ def _postgres(value: str, kind: ColumnType) -> str:
             micros = f"(extract(epoch from {value}) * 1000000)::bigint::text"
             return f"case when isfinite({value}) then {micros} else {value}::text end"
         case "array":
-            return f"array_to_string({value}, chr(30), chr(29))"
+            # ClickHouse has no null array: null and empty are the same there, so they compare equal.
+            elements = f"coalesce(array_to_string({value}, chr(30), chr(29)), '')"
+            return f"coalesce(cardinality({value}), 0)::text || ':' || {elements}"
         case _:
             return f"{value}::text"
 
@@ -69,7 +71,8 @@ def _clickhouse(value: str, kind: ColumnType) -> str:
         case "timestamp" | "timestamptz":
             return f"toString(toUnixTimestamp64Micro({value}))"
         case "array":
-            return rf"arrayStringConcat(arrayMap(x -> ifNull(toString(x), '\x1d'), {value}), '\x1e')"
+            elements = rf"arrayStringConcat(arrayMap(x -> ifNull(toString(x), '\x1d'), {value}), '\x1e')"
+            return f"concat(toString(length({value})), ':', {elements})"
         case _:
             return f"toString({value})"
 

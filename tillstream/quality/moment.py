@@ -70,7 +70,7 @@ def _catch(url: str, store: psycopg.Connection, warehouse: Warehouse, gate: Gate
             store.execute("begin isolation level repeatable read read only")
             store.execute(f"set transaction snapshot '{name}'")
             gate.advance_before(lsn, LONGEST_HOLD)
-            _clone(warehouse)
+            clone(warehouse)
     except TimeoutError as error:
         raise MomentMissed(
             "store and warehouse did not meet at one position",
@@ -114,7 +114,8 @@ def _no_snapshot(result: psycopg.pq.abc.PGresult) -> TillError:
     return SourceError("the store gave no snapshot for the comparison", detail=text)
 
 
-def _clone(warehouse: Warehouse) -> None:
+def clone(warehouse: Warehouse) -> None:
+    """Clone every table of the cloned layers as it is now."""
     _drop_clones(warehouse)
     tables = warehouse.rows(
         f"select database, name from system.tables where database in ({literals(CLONED)}) and engine like '%MergeTree'"
