@@ -1,0 +1,175 @@
+"""Runs one request's statement on the embedded engine.
+
+Each request gets a handle of its own (opening one takes a quarter of a millisecond), so that settings,
+current database and `readonly` of one can't be felt by another; a session keeps its handle.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import chdb
+
+from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.web.statement import Statement
+from tillstream.web.wire import Refused, from_engine
+
+# Formats whose blocks can be sent one behind the other; others have a head or a foot for the whole.
+STREAMABLE_FORMATS = frozenset(
+    {"native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv", "rowbinary", "jsoneachrow", "jsonlines"}
+)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, apart from who asks."""
+
+    statement: Statement
+    default_format: str = "TabSeparated"
+    database: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def format(self) -> str:
+        return self.statement.format or self.default_format
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result: its bytes in pieces, the format they are in, and what it took."""
+
+    chunks: Iterator[bytes]
+    format: str
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    elapsed: float = 0.0
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """As ClickHouse prints it in the header: every number a string."""
+        return {
+            "read_rows": str(self.read_rows),
+            "read_bytes": str(self.read_bytes),
+            "written_rows": str(self.written_rows),
+            "written_bytes": str(self.written_bytes),
+            "total_rows_to_read": "0",
+            "result_rows": "0",
+            "result_bytes": "0",
+            "elapsed_ns": str(int(self.elapsed * 1e9)),
+        }
+
+
+class Handle:
+    """A connection to the engine. Not to be used by two threads at once."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = chdb.connect(path)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the engine; temporary tables end here."""
+        self._connection.close()
+
+    def text(self, sql: str) -> str:
+        """The result of a query of ours, as text."""
+        return str(self._query(sql).bytes().decode()).rstrip("\n")
+
+    def use(self, database: str) -> None:
+        """Make a database the current one."""
+        self._query(f"use {quoted(database)}")
+
+    def set(self, name: str, value: str) -> None:
+        """Set a setting for everything that follows on this handle."""
+        if not _NAME.fullmatch(name):
+            raise Refused(115, f"Unknown setting '{name}'", "UNKNOWN_SETTING")
+        self._query(f"set {name} = {literal(value)}")
+
+    def values_of(self, names: list[str]) -> dict[str, str | None]:
+        """The value of each setting; None for those at their default."""
+        known = ", ".join(literal(name) for name in names)
+        sql = f"select name, value from system.settings where changed and name in ({known})"
+        rows = [json.loads(line) for line in self._query(sql, "JSONCompactEachRow").bytes().splitlines()]
+        changed = {name: value for name, value in rows}
+        return {name: changed.get(name) for name in names}
+
+    def restore(self, values: Mapping[str, str | None]) -> None:
+        """Put settings back to what `values_of` said."""
+        for name, value in values.items():
+            self._query(f"set {name} = default" if value is None else f"set {name} = {literal(value)}")
+
+    def lock(self) -> None:
+        """Refuse writing from here on; can't be undone on this handle."""
+        self._query("set readonly = 1")
+
+    def run(self, request: Request) -> Answer:
+        """Run the statement and wait for all of its result."""
+        if request.statement.data is not None:
+            return self._insert(request)
+        result = self._query(request.statement.sql, request.format, request.parameters)
+        data = result.bytes() or b""
+        return Answer(
+            iter([data]),
+            request.format if request.statement.returns_rows or data else "",
+            result.storage_rows_read(),
+            result.storage_bytes_read(),
+            result.rows_written(),
+            result.bytes_written(),
+            result.elapsed(),
+        )
+
+    def stream(self, request: Request) -> Answer:
+        """Start the statement; its result comes in pieces. An error before the first piece raises here."""
+        try:
+            pieces = self._connection.send_query(request.statement.sql, request.format, params=dict(request.parameters))
+            first = next(pieces, None)
+        except RuntimeError as error:
+            raise from_engine(error) from error
+        if first is None:
+            return Answer(iter([b""]), request.format)
+        return Answer(_chunks(first, pieces), request.format, first.storage_rows_read(), first.storage_bytes_read())
+
+    def _insert(self, request: Request) -> Answer:
+        for name, value in request.parameters.items():
+            self.set(f"param_{name}", value)
+        statement = request.statement
+        try:
+            with self._connection.send_insert(statement.sql.decode("utf-8", "replace"), statement.format) as inserter:
+                inserter.append(statement.data)
+                result = inserter.finish()
+        except RuntimeError as error:
+            raise from_engine(error) from error
+        return Answer(
+            iter([b""]), "", 0, 0, result.rows_written, result.bytes_written, result.elapsed
+        )
+
+    def _query(self, sql: str | bytes, form: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Any:
+        try:
+            return self._connection.query(sql, form, params=dict(parameters or {}))
+        except RuntimeError as error:
+            raise from_engine(error) from error
+
+
+def _chunks(first: Any, rest: Any) -> Iterator[bytes]:
+    """The pieces of a result; what goes wrong in the middle is written into it, as ClickHouse does."""
+    try:
+        yield first.bytes()
+        for piece in rest:
+            yield piece.bytes()
+    except RuntimeError as error:
+        yield b"\n" + str(from_engine(error)).encode() + b"\n"
+    finally:
+        rest.close()

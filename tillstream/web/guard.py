@@ -1,0 +1,88 @@
+"""What somebody without the token may ask for: reading, and nothing that reaches out of the warehouse.
+
+Two walls. The engine's own `readonly = 1` refuses writes, settings and nearly every table function;
+what it lets through (INTO OUTFILE, SYSTEM, KILL, the function file(), Python objects) is refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tillstream.web.statement import Statement, Token, tokens
+from tillstream.web.wire import Refused
+
+READABLE_FIRST_WORDS = frozenset({"select", "with", "show", "describe", "desc", "exists", "explain", "from", "("})
+
+# Table functions that make rows out of nothing or out of our own tables.
+HARMLESS_TABLE_FUNCTIONS = frozenset(
+    {
+        "format", "generate_series", "generaterandom", "generateseries", "null", "numbers", "numbers_mt",
+        "primes", "values", "view", "zeros", "zeros_mt",
+    }
+)  # fmt: skip
+
+# Ordinary functions that read files, run programs or open connections.
+HARMFUL_FUNCTIONS = frozenset({"file", "hascolumnintable", "catboostevaluate", "getclienthttpheader"})
+
+READABLE_SYSTEM_TABLES = frozenset(
+    {
+        "aggregate_function_combinators", "asynchronous_metrics", "build_options", "clusters", "collations",
+        "columns", "contributors", "data_skipping_indices", "data_type_families", "databases", "dictionaries",
+        "distribution_queue", "events", "formats", "functions", "keywords", "licenses", "macros",
+        "materialized_views", "merges", "metrics", "mutations", "numbers", "numbers_mt", "one", "parts",
+        "parts_columns", "projections", "settings", "table_engines", "table_functions", "tables", "time_zones",
+        "view_refreshes", "zeros", "zeros_mt",
+    }
+)  # fmt: skip
+
+# Settings that would change how a text is read, or lift the walls.
+REFUSED_SETTINGS = frozenset({"dialect", "readonly", "allow_ddl", "allow_introspection_functions", "profile", "role"})
+
+READONLY = 164
+ACCESS_DENIED = 497
+
+
+def check(statement: Statement, table_functions: Iterable[str]) -> None:
+    """Raise Refused unless the statement only reads the warehouse.
+
+    `table_functions` are the engine's, so that one we have never heard of is refused.
+    """
+    if statement.first_word not in READABLE_FIRST_WORDS:
+        raise Refused(READONLY, "Cannot execute query in readonly mode. Writing needs the token as password", "READONLY")
+    harmful = {name.lower() for name in table_functions} - HARMLESS_TABLE_FUNCTIONS | HARMFUL_FUNCTIONS
+    found = list(tokens(statement.sql.decode("latin-1")))
+    for place, token in enumerate(found):
+        following = found[place + 1].text if place + 1 < len(found) else ""
+        if token.kind != "string" and token.kind != "quoted" and not token.text.isascii():
+            # The engine takes some of these for quotes or blanks.
+            raise Refused(62, "Syntax error: a character outside ASCII outside of quotes", "SYNTAX_ERROR")
+        if following == "(" and token.name in harmful:
+            raise _denied(f"function {token.name}")
+        if following == "." and token.name == "system":
+            _check_system_table(found[place + 2 : place + 3])
+        if token.is_word("outfile"):
+            raise _denied("INTO OUTFILE")
+        if token.is_word("parallel") and following.lower() == "with":
+            raise _denied("PARALLEL WITH")
+
+
+def check_settings(names: Iterable[str]) -> None:
+    """Raise Refused if one of the settings is not for readers to choose."""
+    for name in names:
+        if name in REFUSED_SETTINGS or name.startswith(("allow_", "implicit_", "s3_")):
+            raise Refused(READONLY, f"Cannot modify '{name}' setting in readonly mode", "READONLY")
+
+
+def check_database(name: str) -> None:
+    """Raise Refused for a database in which names would go unchecked."""
+    if name.lower() == "system":
+        raise _denied("system as the current database")
+
+
+def _check_system_table(name: list[Token]) -> None:
+    if name and name[0].name not in READABLE_SYSTEM_TABLES:
+        raise _denied(f"system.{name[0].text}")
+
+
+def _denied(what: str) -> Refused:
+    return Refused(ACCESS_DENIED, f"{what} is not open to readers. Use the token as password", "ACCESS_DENIED")

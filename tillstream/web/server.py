@@ -1,0 +1,72 @@
+"""Serves an application from a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import uvicorn
+from starlette.applications import Starlette
+
+from tillstream.errors import ConfigError, TillError
+
+START_SECONDS = 15.0
+STOP_SECONDS = 10.0
+
+
+class Server:
+    """uvicorn in a thread. Port 0 takes a free one."""
+
+    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> str:
+        """Answer requests from now on; returns the address. ConfigError if the port is taken."""
+        listener = self._listen()
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=30,
+            server_header=False,
+        )
+        server = self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
+        self._thread.start()
+        started = threading.Event()
+        for _ in range(int(START_SECONDS * 200)):
+            if server.started or not self._thread.is_alive():
+                break
+            started.wait(0.005)
+        if not server.started:
+            raise TillError("the web server did not start", hint="Look for an error above; try another port.")
+        host, port = listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """Stop answering; what is being answered has two seconds to end."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self._port))
+        except OSError as error:
+            listener.close()
+            raise ConfigError(
+                f"port {self._port} on {self._host} can't be used",
+                detail=str(error.strerror or error),
+                hint="Choose another `port` in till.toml; 0 takes a free one.",
+            ) from error
+        return listener
