@@ -26,6 +26,7 @@ def create_app(warehouse: Warehouse, token: str, *, actions: Mapping[str, Action
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.endpoint = endpoint
+        app.state.actions = dict(actions or {})
         yield
         if endpoint is not None:
             endpoint.close()
@@ -41,7 +42,7 @@ def create_app(warehouse: Warehouse, token: str, *, actions: Mapping[str, Action
     )
 
 
-async def ping(request: Request) -> Response:
+async def ping(_request: Request) -> Response:
     """As ClickHouse says that it is there."""
     return PlainTextResponse("Ok.\n")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
@@ -52,7 +52,7 @@ class Asked:
     def streams(self) -> bool:
         """Whether the result may be sent before it is complete."""
         request = self.request
-        return not self.whole and request.statement.returns_rows and request.format.lower() in STREAMABLE_FORMATS
+        return not self.whole and request.statement.is_select and request.format.lower() in STREAMABLE_FORMATS
 
 
 class Endpoint:
@@ -83,6 +83,7 @@ class Endpoint:
             return PlainTextResponse(f"{error.message}\n", 413)
         headers = self._headers(answer, query_id)
         if asked.streams:
+            headers["X-ClickHouse-Exception-Tag"] = answer.exception_tag
             return StreamingResponse(self._pieces(answer.chunks, stack), headers=headers)
         return Response(b"".join(answer.chunks), headers=headers)
 
@@ -96,17 +97,22 @@ class Endpoint:
             raise Refused(62, "Syntax error: failed at position 1 (end of query): empty query", "SYNTAX_ERROR")
         if statement.has_more:
             raise Refused(62, "Syntax error (Multi-statements are not allowed)", "SYNTAX_ERROR")
+        if statement.reads_input:
+            # The embedded engine would take it and insert nothing.
+            raise Refused(
+                48, "insert … select from input() is not supported; insert the data itself", "NOT_IMPLEMENTED"
+            )
         if given.get("compress") == "1" or given.get("decompress") == "1":
             raise Refused(48, "ClickHouse's own block compression is not supported; switch it off", "NOT_IMPLEMENTED")
         settings = {name: value for name, value in given.items() if _is_setting(name)}
         database = given.get("database") or http.headers.get("x-clickhouse-database", "")
+        parameters = {name[len("param_") :]: value for name, value in given.items() if name.startswith("param_")}
         if not writes:
-            guard.check(statement, self._table_functions)
+            guard.check(statement, self._table_functions, parameters)
             guard.check_settings(settings)
             guard.check_database(database)
             settings = {**READER_SETTINGS, **settings}
         form = given.get("default_format") or http.headers.get("x-clickhouse-format") or "TabSeparated"
-        parameters = {name[len("param_") :]: value for name, value in given.items() if name.startswith("param_")}
         return Asked(
             Request(statement, form, database, settings, parameters),
             writes,
@@ -122,7 +128,9 @@ class Endpoint:
         if role.password and hmac.compare_digest(role.password.encode(), self._token.encode()):
             return True
         if role.password or role.user not in ("", "default"):
-            message = f"{role.user or 'default'}: Authentication failed: password is incorrect, or there is no such user"
+            message = (
+                f"{role.user or 'default'}: Authentication failed: password is incorrect, or there is no such user"
+            )
             raise Refused(516, message, "AUTHENTICATION_FAILED")
         return False
 
@@ -174,7 +182,7 @@ class Endpoint:
             self._limiter = CapacityLimiter(STATEMENTS_AT_ONCE)
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
-    def _headers(self, answer: Answer, query_id: str) -> Mapping[str, str]:
+    def _headers(self, answer: Answer, query_id: str) -> dict[str, str]:
         headers = {
             "X-ClickHouse-Query-Id": query_id,
             "X-ClickHouse-Server-Display-Name": "tillstream",

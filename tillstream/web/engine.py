@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,7 @@ class Answer:
     written_rows: int = 0
     written_bytes: int = 0
     elapsed: float = 0.0
+    exception_tag: str = ""
 
     @property
     def summary(self) -> dict[str, str]:
@@ -72,7 +74,7 @@ class Handle:
     """A connection to the engine. Not to be used by two threads at once."""
 
     def __init__(self, path: str) -> None:
-        self._connection = chdb.connect(path)
+        self._connection = chdb.connect(path)  # type: ignore[no-untyped-call]  # chDB's package claims types it lacks
 
     def __enter__(self) -> Handle:
         return self
@@ -140,7 +142,9 @@ class Handle:
             raise from_engine(error) from error
         if first is None:
             return Answer(iter([b""]), request.format)
-        return Answer(_chunks(first, pieces), request.format, first.storage_rows_read(), first.storage_bytes_read())
+        tag = secrets.token_hex(8)
+        rows, size = first.storage_rows_read(), first.storage_bytes_read()
+        return Answer(_chunks(first, pieces, tag), request.format, rows, size, exception_tag=tag)
 
     def _insert(self, request: Request) -> Answer:
         for name, value in request.parameters.items():
@@ -152,9 +156,7 @@ class Handle:
                 result = inserter.finish()
         except RuntimeError as error:
             raise from_engine(error) from error
-        return Answer(
-            iter([b""]), "", 0, 0, result.rows_written, result.bytes_written, result.elapsed
-        )
+        return Answer(iter([b""]), "", 0, 0, result.rows_written, result.bytes_written, result.elapsed)
 
     def _query(self, sql: str | bytes, form: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Any:
         try:
@@ -163,13 +165,14 @@ class Handle:
             raise from_engine(error) from error
 
 
-def _chunks(first: Any, rest: Any) -> Iterator[bytes]:
+def _chunks(first: Any, rest: Any, tag: str) -> Iterator[bytes]:
     """The pieces of a result; what goes wrong in the middle is written into it, as ClickHouse does."""
     try:
         yield first.bytes()
         for piece in rest:
             yield piece.bytes()
     except RuntimeError as error:
-        yield b"\n" + str(from_engine(error)).encode() + b"\n"
+        message = f"{from_engine(error)}\n"
+        yield f"\r\n__exception__\r\n{tag}\r\n{message}{len(message.encode())} {tag}\r\n__exception__\r\n".encode()
     finally:
         rest.close()

@@ -6,7 +6,7 @@ what it lets through (INTO OUTFILE, SYSTEM, KILL, the function file(), Python ob
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tillstream.web.statement import Statement, Token, tokens
 from tillstream.web.wire import Refused
@@ -21,8 +21,8 @@ HARMLESS_TABLE_FUNCTIONS = frozenset(
     }
 )  # fmt: skip
 
-# Ordinary functions that read files, run programs or open connections.
-HARMFUL_FUNCTIONS = frozenset({"file", "hascolumnintable", "catboostevaluate", "getclienthttpheader"})
+# Functions that read files or open connections, and clauses that write files or show others' statements.
+HARMFUL_WORDS = frozenset({"file", "catboostevaluate", "getclienthttpheader", "outfile", "processlist"})
 
 READABLE_SYSTEM_TABLES = frozenset(
     {
@@ -42,28 +42,37 @@ READONLY = 164
 ACCESS_DENIED = 497
 
 
-def check(statement: Statement, table_functions: Iterable[str]) -> None:
+def check(statement: Statement, table_functions: Iterable[str], parameters: Mapping[str, str]) -> None:
     """Raise Refused unless the statement only reads the warehouse.
 
     `table_functions` are the engine's, so that one we have never heard of is refused.
     """
     if statement.first_word not in READABLE_FIRST_WORDS:
-        raise Refused(READONLY, "Cannot execute query in readonly mode. Writing needs the token as password", "READONLY")
-    harmful = {name.lower() for name in table_functions} - HARMLESS_TABLE_FUNCTIONS | HARMFUL_FUNCTIONS
+        raise Refused(
+            READONLY, "Cannot execute query in readonly mode. Writing needs the token as password", "READONLY"
+        )
+    refused_calls = {name.lower() for name in table_functions} - HARMLESS_TABLE_FUNCTIONS
     found = list(tokens(statement.sql.decode("latin-1")))
     for place, token in enumerate(found):
         following = found[place + 1].text if place + 1 < len(found) else ""
-        if token.kind != "string" and token.kind != "quoted" and not token.text.isascii():
-            # The engine takes some of these for quotes or blanks.
-            raise Refused(62, "Syntax error: a character outside ASCII outside of quotes", "SYNTAX_ERROR")
-        if following == "(" and token.name in harmful:
-            raise _denied(f"function {token.name}")
+        _check_spelling(token)
+        # A function can be named without brackets: arrayMap(file, …), apply file.
+        if token.name in HARMFUL_WORDS or (following == "(" and token.name in refused_calls):
+            raise _denied(token.text)
         if following == "." and token.name == "system":
             _check_system_table(found[place + 2 : place + 3])
-        if token.is_word("outfile"):
-            raise _denied("INTO OUTFILE")
+        if token.is_word("identifier") and any(value.lower().startswith("system") for value in parameters.values()):
+            raise _denied("system as a parameter")
         if token.is_word("parallel") and following.lower() == "with":
-            raise _denied("PARALLEL WITH")
+            raise _denied("parallel with")
+
+
+def _check_spelling(token: Token) -> None:
+    """Outside of strings the engine has more blanks, quotes and escapes than a token's text shows."""
+    if token.kind != "string" and token.kind != "quoted" and not token.text.isascii():
+        raise Refused(62, "Syntax error: a character outside ASCII outside of quotes", "SYNTAX_ERROR")
+    if token.kind == "quoted" and "\\" in token.text:
+        raise _denied("a backslash in a name")
 
 
 def check_settings(names: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -36,12 +36,12 @@ class KnownHosts:
             await PlainTextResponse("This server does not answer for that host.\n", 421)(scope, receive, send)
             return
 
-        async def send_secured(message: dict[str, object]) -> None:
+        async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]  # type: ignore[misc]  # a list of pairs
-            await send(message)  # type: ignore[arg-type]  # ASGI's own message type
+                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+            await send(message)
 
-        await self._app(scope, receive, send_secured)  # type: ignore[arg-type]  # the same
+        await self._app(scope, receive, send_secured)
 
 
 def _host(scope: Scope) -> str:

@@ -23,6 +23,7 @@ class Server:
         self._port = port
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self.url = ""
 
     def start(self) -> str:
         """Answer requests from now on; returns the address. ConfigError if the port is taken."""
@@ -47,7 +48,8 @@ class Server:
         if not server.started:
             raise TillError("the web server did not start", hint="Look for an error above; try another port.")
         host, port = listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self.url
 
     def stop(self) -> None:
         """Stop answering; what is being answered has two seconds to end."""

@@ -77,10 +77,15 @@ class Statement:
     format: str | None = None
     data: bytes | None = None
     has_more: bool = False
+    reads_input: bool = False
 
     @property
     def is_insert(self) -> bool:
         return self.first_word == "insert"
+
+    @property
+    def is_select(self) -> bool:
+        return self.first_word in ("select", "with", "from", "(")
 
     @property
     def returns_rows(self) -> bool:
@@ -101,14 +106,15 @@ def parse(text: bytes) -> Statement:
 def _insert(text: bytes, head: str) -> Statement:
     """An INSERT: data begins behind `FORMAT name` unless a SELECT feeds it; VALUES stay in the text."""
     depth = 0
-    selects = False
+    selects = reads_input = False
     format_word: Token | None = None
     for token in tokens(head):
         if format_word is not None:
             if selects:
-                return Statement(text, "insert", token.text)
+                return Statement(text, "insert", token.text, reads_input=reads_input)
             data = text[_after_line(text, token.end) :]
             return Statement(text[: format_word.start], "insert", token.text, data)
+        reads_input = reads_input or token.is_word("input")
         if token.kind == "symbol":
             depth += (token.text in "([{") - (token.text in ")]}")
         if depth or token.kind != "word":
@@ -138,6 +144,10 @@ def _other(text: bytes, first_word: str) -> Statement:
             form = body[place + 1].text
             break
     sql = text[: body[-1].end] if body and not has_more else text
+    if first_word == "with" and any(
+        token.is_word("insert") and not _in_brackets(body[place:]) for place, token in enumerate(body)
+    ):
+        first_word = "insert"
     return Statement(sql, first_word, form, has_more=has_more)
 
 

@@ -14,7 +14,8 @@ TRANSPORT_PARAMETERS = frozenset(
     {
         "add_http_cors_header", "buffer_size", "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version", "close_session", "compress", "database", "decompress", "default_format",
-        "enable_http_compression", "http_headers_progress_interval_ms", "http_native_compression_disable_checksumming_on_decompress",
+        "enable_http_compression", "http_headers_progress_interval_ms",
+        "http_native_compression_disable_checksumming_on_decompress",
         "http_response_buffer_size", "http_write_exception_in_output_format", "http_zlib_compression_level",
         "internal_bytes", "password", "profile", "query", "query_id", "quota_key", "role",
         "send_progress_in_http_headers", "session_check", "session_id", "session_timeout", "stacktrace", "user",
@@ -100,4 +101,6 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
             return bytes(stream.read(limit + 1))
     if encoding == "deflate":
         return zlib.decompressobj().decompress(body, limit + 1)
-    raise Refused(48, f"Content-Encoding {encoding} is not supported; use gzip, deflate, lz4 or zstd", "NOT_IMPLEMENTED")
+    raise Refused(
+        48, f"Content-Encoding {encoding} is not supported; use gzip, deflate, lz4 or zstd", "NOT_IMPLEMENTED"
+    )
