@@ -49,7 +49,7 @@ def pages() -> dict[str, str]:
 def _settings() -> Iterator[str]:
     yield "# Settings\n\n" + MADE_FROM.format(source="`tillstream/settings.py`")
     yield (
-        "\nThey stand in `till.toml` in the folder that `--dir` names. A variable of the environment wins over the file.\n"
+        "\nThey stand in `till.toml` in the folder that `--dir` names. A variable of the environment wins over it.\n"
         'Secrets are given by reference: `url = { env = "STORE_URL" }` or `url = { file = "source.url" }`.\n'
         "`till config show` prints what holds, and where each value came from.\n"
     )
