@@ -62,6 +62,10 @@ class Ledger(Protocol):
         """The newest batch that is complete."""
         ...
 
+    def last_number(self, stream: str) -> int:
+        """The highest number a batch ever had, whatever became of it; 0 before the first."""
+        ...
+
     def pending(self, stream: str) -> Entry | None:
         """The batch that was begun and not ended, if there is one."""
         ...

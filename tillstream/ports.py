@@ -101,7 +101,10 @@ class Destination(Protocol):
         ...
 
     def discard(self, number: int, table: str) -> None:
-        """Remove that batch's rows of one table from bronze, so that they can be written again."""
+        """Remove that batch's rows of one table from bronze, so that they can be written again.
+
+        Harmless where there are none, or no such table.
+        """
         ...
 
 

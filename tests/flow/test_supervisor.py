@@ -89,6 +89,9 @@ class ShortLedger:
     def last_done(self, stream: str) -> Entry | None:
         return self.last
 
+    def last_number(self, stream: str) -> int:
+        return self.last.number if self.last else 0
+
     def pending(self, stream: str) -> Entry | None:
         return None
 

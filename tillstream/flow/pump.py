@@ -114,14 +114,14 @@ class Pump:
         be shown to have happened.
         """
         done = self.ledger.last_done(self.stream)
-        self._number = done.number if done else 0
+        # A number is never given twice, not even an abandoned batch's: its tokens are spent.
+        self._number = self.ledger.last_number(self.stream)
         entry = self.ledger.pending(self.stream)
         if entry is None:
             position = done.position if done else None
             if position is not None and position.lsn:
                 self.source.acknowledge(position)
             return position
-        self._number = max(self._number, entry.number)
         if entry.is_snapshot or entry.after is None:
             for table in entry.row_counts:
                 self.destination.discard(entry.number, table)

@@ -76,6 +76,9 @@ class ClickHouseDestination:
 
     def discard(self, number: int, table: str) -> None:
         """Remove that batch's rows of one table from bronze; a mirror without a key loses them, too."""
+        if not self._rooms.knows(table):
+            # The crash came before anything was made.
+            return
         layout = self._rooms.layout(table)
         if not layout.key:
             self._delete(layouts.mirror_name(layout), f"_batch = {number}")

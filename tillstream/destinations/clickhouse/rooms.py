@@ -42,6 +42,10 @@ class Rooms:
             raise KeyError(name)
         return remembered.layout
 
+    def knows(self, name: str) -> bool:
+        """Whether there ever was room for that table."""
+        return name in self._layouts or self._history.newest(name) is not None
+
     def ensure(self, table: Table) -> None:
         """Make room for the table as it is now. SchemaChangeRefused if its old rows would not survive."""
         name = table.warehouse_name

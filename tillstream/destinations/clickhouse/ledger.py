@@ -1,0 +1,180 @@
+"""The ledger in the warehouse: `till.ledger`, one row for each thing that happened to a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tillstream.change import Position
+from tillstream.destinations.clickhouse.client import Warehouse, literal
+from tillstream.ledger import Entry, Landing
+
+LEDGER = "till.ledger"
+
+CREATE = f"""
+create table if not exists {LEDGER} (
+    stream LowCardinality(String),
+    number UInt64,
+    attempt UInt16,
+    state Enum8('intent' = 1, 'staged' = 2, 'done' = 3, 'abandoned' = 4),
+    after_lsn Nullable(UInt64),
+    after_ordinal UInt32,
+    after_state String,
+    lsn UInt64,
+    ordinal UInt32,
+    position_state String,
+    row_counts Map(String, UInt64),
+    digest String,
+    staged_rows Nullable(UInt64),
+    transaction_count UInt64,
+    live_rows UInt64,
+    committed_first_at Nullable(DateTime64(6, 'UTC')),
+    committed_last_at Nullable(DateTime64(6, 'UTC')),
+    landed_at Nullable(DateTime64(6, 'UTC')),
+    recorded_at DateTime64(6, 'UTC') default now64(6),
+    index landed landed_at type minmax granularity 8
+) engine = MergeTree order by (stream, number, attempt, state) settings index_granularity = 1024
+"""
+
+_ENTRY = (
+    "stream, number, attempt, after_lsn, after_ordinal, after_state, lsn, ordinal, position_state,"
+    " row_counts, digest, staged_rows"
+)
+_NEWEST_FIRST = "order by stream desc, number desc, attempt desc, state desc limit 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What landed in a stretch of time. Freshness is the age of a batch's oldest commit when it landed."""
+
+    batch_count: int
+    row_count: int
+    transaction_count: int
+    rows_per_second: float
+    freshness_p50: timedelta | None
+    freshness_p99: timedelta | None
+    landed_last_at: datetime | None
+
+
+class ClickHouseLedger:
+    """Implements `tillstream.ledger.Ledger`; one small insert a call."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        warehouse.execute("create database if not exists till")
+        warehouse.execute(CREATE)
+
+    def last_done(self, stream: str) -> Entry | None:
+        """The newest batch that is complete."""
+        return self._newest(f"stream = {literal(stream)} and state = 'done'")
+
+    def last_number(self, stream: str) -> int:
+        """The highest number a batch ever had, whatever became of it; 0 before the first."""
+        newest = self._newest(f"stream = {literal(stream)}")
+        return newest.number if newest else 0
+
+    def pending(self, stream: str) -> Entry | None:
+        """The batch that was begun and not ended, if there is one: only the newest can be."""
+        ended = f"(select state from {LEDGER} where stream = {literal(stream)} {_NEWEST_FIRST})"
+        if self._warehouse.value(f"select {ended} in ('intent', 'staged')") != 1:
+            return None
+        return self._newest(f"stream = {literal(stream)}")
+
+    def intend(self, entry: Entry) -> None:
+        """Record that the entry's batch is about to be written."""
+        self._record("intent", entry)
+
+    def staged(self, entry: Entry, rows: int) -> None:
+        """Record that the batch's live changes are worked out."""
+        self._record("staged", entry, {"staged_rows": rows})
+
+    def done(self, entry: Entry, landing: Landing) -> None:
+        """Record that every layer has the batch."""
+        facts = {
+            "staged_rows": landing.live_rows,
+            "transaction_count": landing.transaction_count,
+            "live_rows": landing.live_rows,
+            "committed_first_at": landing.committed_first_at,
+            "committed_last_at": landing.committed_last_at,
+            "landed_at": landing.landed_at or datetime.now(UTC),
+        }
+        self._record("done", entry, facts)
+
+    def abandon(self, entry: Entry) -> None:
+        """Record that the batch was undone and will never be finished."""
+        self._record("abandoned", entry)
+
+    def recent(self, stream: str, since: datetime) -> Recent:
+        """What landed since then, snapshots and repairs left out."""
+        age = "dateDiff('microsecond', committed_first_at, landed_at)"
+        row = self._warehouse.rows(
+            f"select count(), sum(arraySum(mapValues(row_counts))), sum(transaction_count),"
+            f" quantileExactOrNull(0.5)({age}), quantileExactOrNull(0.99)({age}), max(landed_at),"
+            f" dateDiff('microsecond', {_sql(since)}, now64(6)) from {LEDGER}"
+            f" where stream = {literal(stream)} and state = 'done' and landed_at >= {_sql(since)}"
+            " and isNotNull(committed_first_at)"
+        )[0]
+        batches, rows, transactions, p50, p99, landed, span = row
+        return Recent(
+            batch_count=batches,
+            row_count=rows,
+            transaction_count=transactions,
+            rows_per_second=rows / max(span / 1e6, 1e-6),
+            freshness_p50=None if p50 is None else timedelta(microseconds=p50),
+            freshness_p99=None if p99 is None else timedelta(microseconds=p99),
+            landed_last_at=None if landed is None else landed.replace(tzinfo=UTC),
+        )
+
+    def _record(self, state: str, entry: Entry, facts: Mapping[str, Any] | None = None) -> None:
+        after = entry.after
+        values = {
+            "stream": entry.stream,
+            "number": entry.number,
+            "attempt": entry.attempt,
+            "state": state,
+            "after_lsn": after.lsn if after else None,
+            "after_ordinal": after.ordinal if after else 0,
+            "after_state": after.state if after else "",
+            "lsn": entry.position.lsn,
+            "ordinal": entry.position.ordinal,
+            "position_state": entry.position.state,
+            "row_counts": entry.row_counts,
+            "digest": entry.digest,
+            "staged_rows": entry.staged_rows,
+            **(facts or {}),
+        }
+        written = ", ".join(_sql(value) for value in values.values())
+        self._warehouse.execute(f"insert into {LEDGER} ({', '.join(values)}) values ({written})")
+
+    def _newest(self, condition: str) -> Entry | None:
+        rows = self._warehouse.rows(f"select {_ENTRY} from {LEDGER} where {condition} {_NEWEST_FIRST}")
+        if not rows:
+            return None
+        stream, number, attempt, after_lsn, after_ordinal, after_state, *rest = rows[0]
+        lsn, ordinal, position_state, row_counts, digest, staged_rows = rest
+        return Entry(
+            stream=stream,
+            number=number,
+            after=None if after_lsn is None else Position(after_lsn, after_ordinal, after_state),
+            position=Position(lsn, ordinal, position_state),
+            row_counts=dict(row_counts),
+            digest=digest,
+            attempt=attempt,
+            staged_rows=staged_rows,
+        )
+
+
+def _sql(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case int():
+            return str(value)
+        case datetime():
+            return f"toDateTime64({literal(value.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f'))}, 6, 'UTC')"
+        case dict():
+            return "map(" + ", ".join(f"{literal(key)}, {count}" for key, count in value.items()) + ")"
+        case _:
+            return literal(str(value))
