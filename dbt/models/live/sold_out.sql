@@ -1,0 +1,2 @@
+select * from {{ ref('stock') }}
+where state in ('sold out', 'oversold')

@@ -1,0 +1,4 @@
+select
+    id as brand_id,
+    name as brand
+from {{ current('brands') }}

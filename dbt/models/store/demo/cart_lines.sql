@@ -1,0 +1,6 @@
+select
+    cart_id,
+    variant_id,
+    quantity,
+    added_at
+from {{ current('cart_lines') }}

@@ -1,0 +1,23 @@
+select
+    id as order_id,
+    number as order_number,
+    customer_id,
+    staff_id,
+    shipping_address_id as address_id,
+    discount_id,
+    payment_method_id,
+    shipping_method_id,
+    status,
+    payment_status,
+    shipping_status,
+    currency,
+    note,
+    items_amount,
+    discount_amount,
+    tax_amount,
+    shipping_amount,
+    total_amount,
+    placed_at,
+    updated_at,
+    cancelled_at
+from {{ current('orders') }}

@@ -1,0 +1,4 @@
+select
+    product_id,
+    tag_id
+from {{ current('product_tags') }}

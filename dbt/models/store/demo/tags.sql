@@ -1,0 +1,4 @@
+select
+    id as tag_id,
+    name as tag
+from {{ current('tags') }}

@@ -1,0 +1,6 @@
+select
+    id as vendor_id,
+    country_code,
+    name as vendor,
+    email
+from {{ current('vendors') }}

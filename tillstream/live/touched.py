@@ -1,0 +1,122 @@
+"""Which roots a batch touched: the orders, carts, customers whose facts must be looked at again. Pure SQL texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.live.definitions import Definitions
+from tillstream.stores.profile import Profile, Reach, Root
+
+TABLE = "till.touched"
+# Batches whose touched roots and staged changes are kept together, and dropped together.
+BATCHES_A_PARTITION = 256
+
+CREATE = (
+    f"create table if not exists {TABLE} (batch UInt64, root LowCardinality(String), id String)"
+    f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, root, id)"
+    " settings index_granularity = 1024"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Which tables (by warehouse name) a batch has rows of, and which of them it emptied."""
+
+    tables: frozenset[str]
+    truncated: frozenset[str] = frozenset()
+
+
+def warehouse_name(profile: Profile, table: str) -> str:
+    """The name of a profile's table in bronze and mirror."""
+    return table if profile.schema == "public" else f"{profile.schema}_{table}"
+
+
+def reached_roots(profile: Profile, arrived: Arrived) -> tuple[Root, ...]:
+    """The roots that the batch's tables can reach."""
+    return tuple(
+        root
+        for root in profile.roots
+        if any(warehouse_name(profile, table) in arrived.tables for table in root.tables())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Touching:
+    """Builds the statement that finds what a batch touched. `keys` has each table's key columns, by warehouse name."""
+
+    profile: Profile
+    definitions: Definitions
+    keys: Mapping[str, tuple[str, ...]]
+
+    def statement(self, number: int, arrived: Arrived) -> str:
+        """The insert of the batch's touched roots into `till.touched`; empty when it can't touch any."""
+        branches = [
+            f"select {literal(root.name)} as root, id from ({branch})"
+            for root in reached_roots(self.profile, arrived)
+            for branch in self._branches(root, number, arrived)
+        ]
+        if not branches:
+            return ""
+        return f"insert into {TABLE} select distinct {number}, root, id from ({' union all '.join(branches)})"
+
+    def _branches(self, root: Root, number: int, arrived: Arrived) -> Iterator[str]:
+        truncated = False
+        for reach in root.reaches:
+            name = self._name(reach.table)
+            if name not in arrived.tables:
+                continue
+            truncated = truncated or name in arrived.truncated
+            yield from self._through_link(reach, number) if reach.through else self._by_column(reach, number)
+        if truncated:
+            yield from self._all_of(root)
+
+    def _by_column(self, reach: Reach, number: int) -> Iterator[str]:
+        bronze = f"bronze.{quoted(self._name(reach.table))}"
+        column = quoted(reach.column)
+        yield f"select assumeNotNull({column}) as id from {bronze} where _till_batch = {number} and isNotNull({column})"
+        if f"{reach.table}.{reach.column}" in {link.name for link in self.profile.links}:
+            # An update or a delete may have taken the row from a root that it does not name any more.
+            child = _id_text(self.keys[self._name(reach.table)])
+            yield (
+                f"select to_id as id from mirror.links where link = {literal(self._link(reach) + '^')} and from_id in"
+                f" (select {child} from {bronze} where _till_batch = {number} and _till_op in ('U', 'D'))"
+            )
+
+    def _through_link(self, reach: Reach, number: int) -> Iterator[str]:
+        assert reach.through is not None
+        table, _, column = reach.through.partition(".")
+        bronze = f"bronze.{quoted(self._name(reach.table))}"
+        link = literal(f"{self._name(table)}.{column}")
+        yield (
+            f"select to_id as id from mirror.links where link = {link} and from_id in"
+            f" (select {quoted(reach.column)} from {bronze} where _till_batch = {number})"
+        )
+
+    def _all_of(self, root: Root) -> Iterator[str]:
+        """Every root there is or was: a truncated table does not say which rows it had."""
+        yield f"select toString({quoted(root.key)}) as id from mirror.{quoted(self._name(root.table))}"
+        for fact in self.definitions.of_roots([root.name]):
+            yield f"select toString({quoted(fact.key)}) as id from {fact.table}"
+
+    def _link(self, reach: Reach) -> str:
+        return f"{self._name(reach.table)}.{reach.column}"
+
+    def _name(self, table: str) -> str:
+        return warehouse_name(self.profile, table)
+
+
+def _id_text(key: Collection[str]) -> str:
+    """A bronze row's id, as `mirror.links` writes it."""
+    names = [quoted(name) for name in key]
+    return names[0] if len(names) == 1 else rf"concatWithSeparator('\x1f', {', '.join(names)})"
+
+
+def arrivals_query(number: int, tables: Iterable[str]) -> str:
+    """Per table: rows of the batch in bronze, and whether it was truncated."""
+    return " union all ".join(
+        f"select {literal(table)}, count(), countIf(_till_op = 'T')"
+        f" from bronze.{quoted(table)} where _till_batch = {number}"
+        for table in tables
+    )
