@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
+from tillstream.live.definitions import Fact, Rollup
 from tillstream.quality.moment import PREFIX
 from tillstream.quality.report import Comparison, Difference, LayerName
 from tillstream.quality.rewritten import over_clones
@@ -16,72 +16,47 @@ from tillstream.quality.rewritten import over_clones
 ROOTS_SHOWN = 50
 
 
-@dataclass(frozen=True, slots=True)
-class FactModel:
-    """A fact table and the query it must agree with.
-
-    `root` is the column that says what a row belongs to (an order), `row` those that tell its rows apart.
-    """
-
-    name: str
-    root: str
-    row: tuple[str, ...]
-    columns: tuple[str, ...]
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
-    """A rollup's table and the query over the facts it must agree with.
-
-    `measures` maps each measure to its type in the table; AggregateFunction states are merged.
-    """
-
-    name: str
-    keys: tuple[str, ...]
-    measures: dict[str, str]
-    sql: str
-
-
-def compare_facts(warehouse: Warehouse, model: FactModel) -> tuple[Comparison, list[str]]:
-    """The result for one fact table, and the roots (as texts) whose rows differ."""
+def compare_facts(warehouse: Warehouse, fact: Fact) -> Comparison:
+    """The result for one fact table; what differs is counted by root (by order, by cart)."""
     begun = time.monotonic()
-    table = f"{PREFIX}facts.{quoted(model.name)}"
-    columns = _listed(model.columns)
-    expected = f"select {columns}, 1 as _count from ({over_clones(model.sql)})"
+    table = f"{PREFIX}facts.{quoted(fact.name)}"
+    names = fact_columns(warehouse, fact)
+    columns = _listed(names)
+    expected = f"select {columns}, 1 as _count from ({over_clones(fact.sql)}\n)"
     found = f"select {columns}, -sum(sign) as _count from {table} group by {columns} having _count != 0"
-    both = f"select {quoted(model.root)} as _root, {columns}, _count from ({expected} union all {found})"
+    both = f"select {quoted(fact.key)} as _root, {columns}, _count from ({expected} union all {found})"
     roots = warehouse.rows(
         f"select distinct toString(_root) from (select _root, sum(_count) as _left from ({both})"
         f" group by _root, {columns} having _left != 0) order by 1"
     )
-    result = Comparison("facts", f"facts.{model.name}")
+    result = Comparison("facts", fact.table)
     result.row_count = int(warehouse.value(f"select ifNull(sum(sign), 0) from {table}"))
     result.range_count = 1
     keys = [str(root) for (root,) in roots]
     result.different_rows = len(keys)
     if keys:
-        wanted = "toString(" + quoted(model.root) + ") in {roots:Array(String)}"
+        wanted = "toString(" + quoted(fact.key) + ") in {roots:Array(String)}"
         parameters = {"roots": keys[:ROOTS_SHOWN]}
-        texts = _texts(model.columns)
+        texts = _texts(names)
         right = warehouse.rows(f"select {texts} from ({expected}) where {wanted}", parameters)
         there = warehouse.rows(f"select {texts} from ({found}) where {wanted}", parameters)
-        _name_differences(result, model.columns, model.row, (right, there))
+        _name_differences(result, names, fact.rows, (right, there))
     result.seconds = time.monotonic() - begun
-    return result, keys
+    return result
 
 
 def compare_rollup(warehouse: Warehouse, rollup: Rollup) -> Comparison:
     """The result for one rollup: every bucket, whatever the state of the merges."""
     begun = time.monotonic()
-    table = f"{PREFIX}live.{quoted(rollup.name)}"
-    columns = (*rollup.keys, *rollup.measures)
-    expected = _bucketed(rollup, f"({over_clones(rollup.sql)})")
-    found = _bucketed(rollup, table)
+    table = f"{PREFIX}{rollup.database}.{quoted(rollup.name)}"
+    measures = rollup_measures(warehouse, rollup)
+    columns = (*rollup.keys, *measures)
+    expected = bucketed(rollup, measures, f"({over_clones(rollup.sql)}\n)")
+    found = bucketed(rollup, measures, table)
     texts = _texts(columns)
     right = f"select {texts} from ({expected})"
     there = f"select {texts} from ({found})"
-    result = Comparison("live", f"live.{rollup.name}")
+    result = Comparison("live", rollup.table)
     result.row_count = int(warehouse.value(f"select count() from ({there})"))
     result.range_count = 1
     missing = warehouse.rows(f"{right} except {there}")
@@ -93,18 +68,38 @@ def compare_rollup(warehouse: Warehouse, rollup: Rollup) -> Comparison:
     return result
 
 
-def _bucketed(rollup: Rollup, relation: str) -> str:
+def fact_columns(warehouse: Warehouse, fact: Fact) -> tuple[str, ...]:
+    """The fact's columns as its query has them: without the content's hash and the sign."""
+    return tuple(name for name, _ in _columns(warehouse, "facts", fact.name) if name not in ("content", "sign"))
+
+
+def rollup_measures(warehouse: Warehouse, rollup: Rollup) -> dict[str, str]:
+    """The rollup's measures and their types."""
+    return {name: kind for name, kind in _columns(warehouse, rollup.database, rollup.name) if name not in rollup.keys}
+
+
+def bucketed(rollup: Rollup, measures: Mapping[str, str], relation: str) -> str:
+    """SQL for the buckets of a relation like the rollup, summed; a bucket that sums to nothing is no bucket."""
     keys = _listed(rollup.keys)
-    measures = {name: measured(name, kind) for name, kind in rollup.measures.items()}
-    shown = ", ".join(f"{expression} as {quoted(name)}" for name, expression in measures.items())
-    # A bucket that sums to nothing is the same as no bucket.
+    shown = ", ".join(f"{_summed(name, kind)} as {quoted(name)}" for name, kind in measures.items())
     empty = " and ".join(f"{quoted(name)} = 0" for name in measures)
-    head = f"select {keys}, {shown}" if keys else f"select {shown}"
-    group = f" group by {keys}" if keys else ""
-    return f"select * from ({head} from {relation}{group}) where not ({empty})"
+    # The inner names would otherwise be taken for the aggregates of the same name.
+    return (
+        f"select * from (select {keys}, {shown} from (select * from {relation}) group by {keys}"
+        f" settings prefer_column_name_to_alias = 1) where not ({empty})"
+    )
 
 
-def measured(name: str, kind: str) -> str:
+def _columns(warehouse: Warehouse, database: str, name: str) -> list[tuple[str, str]]:
+    rows = warehouse.rows(
+        "select name, type from system.columns where database = {database:String} and table = {name:String}"
+        " order by position",
+        {"database": database, "name": name},
+    )
+    return [(str(column), str(kind)) for column, kind in rows]
+
+
+def _summed(name: str, kind: str) -> str:
     """How a measure of that type is summed over the unmerged rows of its bucket."""
     if kind.startswith("AggregateFunction("):
         function = kind.removeprefix("AggregateFunction(").split(",")[0].split("(")[0].strip()

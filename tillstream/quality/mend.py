@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
-from tillstream.quality.derived import FactModel, Rollup, measured
+from tillstream.live.definitions import Fact, Rollup
+from tillstream.quality.derived import bucketed, fact_columns, rollup_measures
 
-LAYERS_IN_PLACE: dict[str, object] = {"mutations_sync": 1}
+# What is mended now may equal what was inserted once before.
+_AGAIN = " settings insert_deduplicate = 0"
 
 
-def rebuild_facts(warehouse: Warehouse, model: FactModel) -> int:
+def rebuild_facts(warehouse: Warehouse, fact: Fact) -> int:
     """Insert the difference between a fact table and its query. Returns how many rows were put right.
 
     The rollups' views see these rows; whoever calls this looks at the rollups afterwards.
     """
-    table = f"facts.{quoted(model.name)}"
-    columns = ", ".join(quoted(name) for name in model.columns)
+    columns = ", ".join(quoted(name) for name in fact_columns(warehouse, fact))
     difference = (
-        f"select {columns}, sum(_count) as sign from ("
-        f"select {columns}, toInt64(1) as _count from ({model.sql})"
-        f" union all select {columns}, -sign as _count from {table}"
+        f"select {columns}, sipHash128(tuple({columns})) as content, sum(_count) as sign from ("
+        f"select {columns}, toInt64(1) as _count from ({fact.sql}\n)"
+        f" union all select {columns}, -sign as _count from {fact.table}"
         f") group by {columns} having sign != 0"
     )
     count = int(warehouse.value(f"select count() from ({difference})"))
     if count:
-        warehouse.execute(f"insert into {table} ({columns}, sign) {difference}")
+        warehouse.execute(f"insert into {fact.table} ({columns}, content, sign) {difference}{_AGAIN}")
     return count
 
 
 def rebuild_rollup(warehouse: Warehouse, rollup: Rollup) -> int:
-    """Replace a rollup's buckets by what the facts say, if any differs. Returns how many buckets differed."""
-    table = f"live.{quoted(rollup.name)}"
+    """Make a rollup anew from the facts if any bucket differs. Returns how many did."""
+    measures = rollup_measures(warehouse, rollup)
+    right = bucketed(rollup, measures, f"({rollup.sql}\n)")
+    there = bucketed(rollup, measures, rollup.table)
     keys = ", ".join(quoted(name) for name in rollup.keys)
-    names = ", ".join(quoted(name) for name in (*rollup.keys, *rollup.measures))
-    shown = ", ".join(f"{measured(name, kind)} as {quoted(name)}" for name, kind in rollup.measures.items())
-    group = f" group by {keys}" if keys else ""
-    head = f"{keys}, {shown}" if keys else shown
-    right = f"select {head} from ({rollup.sql}){group}"
-    there = f"select {head} from {table}{group}"
-    some = " or ".join(f"{quoted(name)} != 0" for name in rollup.measures)
-    differing = f"select * from ({right}) where {some} except select * from ({there}) where {some}"
-    surplus = f"select * from ({there}) where {some} except select * from ({right}) where {some}"
-    tuples = f"({keys or '1'})"
     count = int(
-        warehouse.value(f"select uniqExact({tuples}) from (({differing}) union all ({surplus}))")
-        if keys
-        else warehouse.value(f"select count() > 0 from (({differing}) union all ({surplus}))")
+        warehouse.value(
+            f"select uniqExact(tuple({keys})) from (({right} except {there}) union all ({there} except {right}))"
+        )
     )
     if count:
-        warehouse.execute(f"truncate table {table} sync")
-        warehouse.execute(f"insert into {table} ({names}) select {names} from ({rollup.sql})")
+        names = ", ".join(quoted(name) for name in (*rollup.keys, *measures))
+        warehouse.execute(f"truncate table {rollup.table} sync")
+        warehouse.execute(f"insert into {rollup.table} ({names}) select {names} from ({rollup.sql}\n){_AGAIN}")
     return count

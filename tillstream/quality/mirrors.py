@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-import psycopg
-
 from tillstream.change import Table
 from tillstream.destinations.clickhouse.client import Warehouse, literals, quoted
 from tillstream.quality.canon import TablePlan as Plan
@@ -15,6 +13,7 @@ from tillstream.quality.moment import PREFIX, Moment
 from tillstream.quality.report import Comparison, Difference
 
 Texts = tuple[str | None, ...]
+Rows = Sequence[Sequence[str | None]]
 WRAP = 2**64
 # How many differing ranges are read row by row at a time.
 RANGES_AT_ONCE = 20
@@ -34,7 +33,11 @@ def compare(moment: Moment, warehouse: Warehouse, table: Table) -> tuple[Compari
     different = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     keys: list[Texts] = []
     for names in _chunks(different):
-        keys += _compare_rows(moment.store, warehouse, plan, (source, mirror), names, result)
+        sides = (
+            moment.store.execute(plan.source_rows(source, literals(names))).fetchall(),
+            warehouse.rows(plan.mirror_rows(mirror, literals(names))),
+        )
+        keys += _compare_rows(plan, names, sides, result)
     result.seconds = time.monotonic() - begun
     return result, keys
 
@@ -56,18 +59,8 @@ def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + RANGES_AT_ONCE]
 
 
-def _compare_rows(
-    store: psycopg.Connection,
-    warehouse: Warehouse,
-    plan: Plan,
-    relations: tuple[str, str],
-    names: Sequence[str],
-    result: Comparison,
-) -> list[Texts]:
-    source, mirror = relations
-    quoted_names = literals(names)
-    expected = _by_key(plan, store.execute(plan.source_rows(source, quoted_names)).fetchall())
-    found = _by_key(plan, warehouse.rows(plan.mirror_rows(mirror, quoted_names)))
+def _compare_rows(plan: Plan, names: Sequence[str], sides: tuple[Rows, Rows], result: Comparison) -> list[Texts]:
+    expected, found = (_by_key(plan, side) for side in sides)
     label = ", ".join(plan.range_label(name) for name in names[:3]) + (" …" if len(names) > 3 else "")
     differing = [key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)]
     differing.sort(key=str)
@@ -81,7 +74,7 @@ def _compare_rows(
     return differing
 
 
-def _by_key(plan: Plan, rows: Sequence[Sequence[str | None]]) -> Mapping[Texts, Texts]:
+def _by_key(plan: Plan, rows: Rows) -> Mapping[Texts, Texts]:
     names = [column.name for column in plan.table.columns]
     places = [names.index(column.name) for column in plan.key_columns]
     return {tuple(row[place] for place in places): tuple(row) for row in rows}

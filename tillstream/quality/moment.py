@@ -52,7 +52,7 @@ def same_moment(url: str, warehouse: Warehouse, gate: Gate) -> Iterator[Moment]:
             "no connection to the store for the comparison", detail=str(error).strip(), hint="Is it running?"
         ) from error
     finally:
-        _drop_clones(warehouse)
+        drop_clones(warehouse)
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _no_snapshot(result: psycopg.pq.abc.PGresult) -> TillError:
 
 def clone(warehouse: Warehouse) -> None:
     """Clone every table of the cloned layers as it is now."""
-    _drop_clones(warehouse)
+    drop_clones(warehouse)
     tables = warehouse.rows(
         f"select database, name from system.tables where database in ({literals(CLONED)}) and engine like '%MergeTree'"
     )
@@ -126,6 +126,7 @@ def clone(warehouse: Warehouse) -> None:
         warehouse.execute(f"create table {PREFIX}{database}.{quoted(name)} clone as {database}.{quoted(name)}")
 
 
-def _drop_clones(warehouse: Warehouse) -> None:
+def drop_clones(warehouse: Warehouse) -> None:
+    """Remove what was cloned for a moment, or left behind by a crash."""
     for (database,) in warehouse.rows(f"select name from system.databases where startsWith(name, '{PREFIX}')"):
         warehouse.execute(f"drop database if exists {quoted(database)} sync")

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from tillstream.change import Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.flow.pump import Pump
+from tillstream.live.definitions import Fact, Rollup
 from tillstream.quality import mirrors
-from tillstream.quality.derived import FactModel, Rollup, compare_facts, compare_rollup
+from tillstream.quality.derived import compare_facts, compare_rollup
 from tillstream.quality.mend import rebuild_facts, rebuild_rollup
 from tillstream.quality.moment import same_moment
 from tillstream.quality.repair import repair_mirror
@@ -30,10 +31,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is verified: the store's tables, the fact models and the rollups as deployed."""
+    """What is verified: the store's tables, and the facts and rollups as deployed."""
 
     tables: Sequence[Table]
-    facts: Sequence[FactModel]
+    facts: Sequence[Fact]
     rollups: Sequence[Rollup]
 
 
@@ -84,11 +85,11 @@ class Verifier:
 
     def _compare_derived(self, subject: Subject, tell: Progress) -> list[Comparison]:
         results = []
-        for model in subject.facts:
-            tell(f"facts.{model.name}")
-            results.append(compare_facts(self._warehouse, model)[0])
+        for fact in subject.facts:
+            tell(fact.table)
+            results.append(compare_facts(self._warehouse, fact))
         for rollup in subject.rollups:
-            tell(f"live.{rollup.name}")
+            tell(rollup.table)
             results.append(compare_rollup(self._warehouse, rollup))
         return results
 
@@ -103,10 +104,10 @@ class Verifier:
                 )
         # A mended fact moves the rollups too, so these are looked at after the facts, all of them.
         with self._pump.gate.hold():
-            for model in subject.facts:
-                by_name[f"facts.{model.name}"].repaired_rows = rebuild_facts(self._warehouse, model)
+            for fact in subject.facts:
+                by_name[fact.table].repaired_rows = rebuild_facts(self._warehouse, fact)
             for rollup in subject.rollups:
-                by_name[f"live.{rollup.name}"].repaired_rows = rebuild_rollup(self._warehouse, rollup)
+                by_name[rollup.table].repaired_rows = rebuild_rollup(self._warehouse, rollup)
 
     def _keep(self, report: Report) -> None:
         self._warehouse.execute("create database if not exists till")
