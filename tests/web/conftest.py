@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -13,11 +14,10 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from tests.web.shop import TOKEN, Shop, open_shop
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.web.app import create_app
 from tillstream.web.server import Server
-
-TOKEN = "correct-horse"
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield World(server.start(), warehouse)
     server.stop()
     warehouse.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A store with two days of sales behind it, served."""
+    shop = open_shop(tmp_path / "warehouse")
+    shop.fill()
+    shop.serve()
+    yield shop
+    shop.server.stop()
+    shop.warehouse.close()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import TOKEN, World
+from tests.web.conftest import World
+from tests.web.shop import TOKEN
 
 PROJECT = """
 name: tiny

@@ -1,3 +1,5 @@
+"""The ClickHouse interface as its clients see it: curl, clickhouse-connect, and plain requests."""
+
 from __future__ import annotations
 
 import gzip
@@ -12,7 +14,8 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
-from tests.web.conftest import TOKEN, World
+from tests.web.conftest import World
+from tests.web.shop import TOKEN
 
 
 def test_curl_reads_without_a_password(world: World) -> None:

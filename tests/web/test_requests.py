@@ -7,7 +7,8 @@ import socket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.web.conftest import TOKEN, World
+from tests.web.conftest import World
+from tests.web.shop import TOKEN
 
 NAMES = st.sampled_from(
     [

@@ -1,3 +1,5 @@
+"""Taking a statement apart, whatever is in it."""
+
 from __future__ import annotations
 
 import pytest

@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.web import api
 from tillstream.web.endpoint import Endpoint
+from tillstream.web.events import events
 from tillstream.web.hosts import KnownHosts
+from tillstream.web.live import Live
 
-Action = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+STATIC = Path(__file__).parent / "static"
 
 
-def create_app(warehouse: Warehouse, token: str, *, actions: Mapping[str, Action] | None = None) -> Starlette:
-    """Everything that one port serves. `actions` are what other commands may ask the running process to do."""
-    endpoint = Endpoint(str(warehouse.folder), token) if warehouse.folder is not None else None
+def create_app(
+    warehouse: Warehouse,
+    token: str,
+    live: Live | None = None,
+    actions: Mapping[str, api.Action] | None = None,
+) -> Starlette:
+    """Everything that one port serves.
+
+    `live` keeps the page live and must be told of landings; without one the page shows the warehouse
+    as it is. `actions` are what other commands may ask the running process to do.
+    """
+    endpoint = Endpoint(warehouse, token) if warehouse.is_embedded else None
+    live = live or Live(warehouse)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.endpoint = endpoint
-        app.state.actions = dict(actions or {})
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        live.close()
         if endpoint is not None:
             endpoint.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", root, methods=["GET", "POST"]),
             Route("/ping", ping),
             Route("/replicas_status", ping),
+            Route("/events", events),
+            *api.ROUTES,
+            Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(KnownHosts)],
         lifespan=lifespan,
     )
+    app.state.endpoint = endpoint
+    app.state.live = live
+    app.state.token = token
+    app.state.actions = dict(actions or {})
+    return app
 
 
 async def ping(_request: Request) -> Response:
@@ -54,4 +75,4 @@ async def root(request: Request) -> Response:
         if endpoint is None:
             return PlainTextResponse("The warehouse is a server of its own: connect to it.\n", 404)
         return await endpoint.answer(request)
-    return PlainTextResponse("Ok.\n")
+    return FileResponse(STATIC / "page.html", headers={"Cache-Control": "no-cache"})

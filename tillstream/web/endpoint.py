@@ -18,6 +18,7 @@ from anyio import CancelScope, CapacityLimiter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.web import guard
 from tillstream.web.credentials import Credentials, credentials
 from tillstream.web.engine import STREAMABLE_FORMATS, Answer, Handle, Request
@@ -56,16 +57,16 @@ class Asked:
 
 
 class Endpoint:
-    """The interface of one embedded engine, which `path` names as chDB does."""
+    """The interface of an embedded warehouse."""
 
-    def __init__(self, path: str, token: str) -> None:
-        self._path = path
+    def __init__(self, warehouse: Warehouse, token: str) -> None:
+        # The warehouse goes first: it takes care that no other process has the folder.
+        self._timezone = str(warehouse.value("select timezone()"))
+        self._table_functions = [row[0] for row in warehouse.rows("select name from system.table_functions")]
+        self._path = str(warehouse.folder)
         self._token = token
-        self._sessions = Sessions(path)
+        self._sessions = Sessions(self._path)
         self._limiter: CapacityLimiter | None = None
-        with Handle(path) as handle:
-            self._timezone = handle.text("select timezone()")
-            self._table_functions = handle.text("select name from system.table_functions").split("\n")
 
     def close(self) -> None:
         """End every session."""

@@ -55,6 +55,10 @@ class Server:
         """Stop answering; what is being answered has two seconds to end."""
         if self._server is None or self._thread is None:
             return
+        live = getattr(self._app.state, "live", None)
+        if live is not None:
+            # Pages that listen would hold the server up until their connections are cut.
+            live.close()
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
 

@@ -36,6 +36,8 @@ _READS = frozenset({"select", "with", "show", "describe", "desc", "exists", "exp
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """A piece of a text, where it begins, and what it is."""
+
     kind: TokenKind
     text: str
     start: int

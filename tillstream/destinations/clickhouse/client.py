@@ -69,6 +69,10 @@ class Warehouse:
 
         return self._call(query)
 
+    def named_rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a query, as Python values by column name."""
+        return self._call(lambda client: list(client.query(sql, parameters=dict(parameters or {})).named_results()))
+
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The single value of a query; None when there is no row."""
         rows = self.rows(sql, parameters)

@@ -1,0 +1,89 @@
+"""The newest value of every panel, read from the warehouse, with the number of the state it changed in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.errors import TillError
+from tillstream.web.panels import Panel
+
+# At times nothing lands, and yet a minute passes or a day begins.
+STALE_AFTER = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One panel's rows. `changed_in` is the number of the state that first had them."""
+
+    rows: list[dict[str, Any]]
+    changed_in: int
+    read_at: datetime
+    took_ms: float
+    error: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "rows": self.rows,
+            "read_at": self.read_at.isoformat(),
+            "took_ms": round(self.took_ms, 1),
+            "error": self.error,
+        }
+
+
+class Board:
+    """Reads panels. `refresh` belongs to one thread; everybody may look at `shown`."""
+
+    def __init__(self, warehouse: Warehouse, panels: Mapping[str, Panel], parameters: Mapping[str, str]) -> None:
+        self.panels = panels
+        self.shown: Mapping[str, Shown] = {}
+        self._warehouse = warehouse
+        self._parameters = dict(parameters)
+        self._read_at: dict[str, float] = {}
+        self._left_out: set[str] = set()
+        self._lock = threading.Lock()
+
+    def refresh(self, number: int, *, landed: bool) -> bool:
+        """Read what is due, as part of the state of that number. True if anything reads differently.
+
+        After a landing all panels are due but those that were read less than their `every_ms` ago, which
+        become due when that time has passed.
+        """
+        before = self.shown
+        now = time.monotonic()
+        fresh = dict(before)
+        if landed:
+            self._left_out = set(self.panels)
+        for name, panel in self.panels.items():
+            age = now - self._read_at.get(name, 0.0)
+            if name not in before or age > STALE_AFTER or (name in self._left_out and age * 1000 >= panel.every_ms):
+                fresh[name] = self.read(name, number)
+                self._read_at[name] = now
+                self._left_out.discard(name)
+        self.shown = fresh
+        return any(fresh[name].changed_in == number for name in fresh)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a panel still waits for its time since the last landing."""
+        return bool(self._left_out)
+
+    def read(self, name: str, number: int = 0) -> Shown:
+        """Read one panel now. What can't be read says why; the others are not held up by it."""
+        started = time.perf_counter()
+        rows: list[dict[str, Any]] = []
+        error = ""
+        try:
+            rows = self.panels[name].read(self._warehouse, self._parameters)
+        except TillError as trouble:
+            error = trouble.detail or trouble.message
+        before = self.shown.get(name)
+        same = before is not None and before.rows == rows and before.error == error
+        changed_in = before.changed_in if before is not None and same else number
+        return Shown(rows, changed_in, datetime.now(UTC), (time.perf_counter() - started) * 1000, error)
