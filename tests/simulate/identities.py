@@ -105,7 +105,6 @@ IDENTITIES: dict[str, LiteralString] = {
         union all select p.id from payments p join orders o on o.id = p.order_id where p.updated_at < o.placed_at
         union all select r.id from refunds r join payments p on p.id = r.payment_id where r.created_at < p.updated_at
         union all select id from orders where updated_at < placed_at
-        union all select m.id from carts c join customers m on m.id = c.customer_id where c.created_at < m.created_at
     """,
     "an_order_goes_to_an_address_of_its_customer": """
         select o.id from orders o join addresses a on a.id = o.shipping_address_id where a.customer_id <> o.customer_id
