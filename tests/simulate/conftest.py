@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from tillstream.simulate.history import Sizes, load_history
+from tillstream.simulate.schema import TABLES, create_schema
 from tillstream.simulate.server import EmbeddedPostgres
 
 MakeDatabase = Callable[..., str]
+
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+SMALL = Sizes(customers=300, products=60, orders=4_000)
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +46,27 @@ def make_database(server: EmbeddedPostgres) -> MakeDatabase:
 def database(make_database: MakeDatabase) -> str:
     """An empty database."""
     return make_database()
+
+
+@pytest.fixture(scope="session")
+def loaded(make_database: MakeDatabase) -> str:
+    url = make_database()
+    create_schema(url)
+    load_history(url, SMALL, 7, NOW)
+    return url
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def checksum(url: str) -> str:
+    """A digest of every row of every table."""
+    digest = sha256()
+    with psycopg.connect(url) as connection:
+        for table in TABLES:
+            query = f"select string_agg(t::text, '|' order by t::text collate \"C\") from {table} t"
+            [(content,)] = connection.execute(query).fetchall()
+            digest.update(f"{table}:{content}\n".encode())
+    return digest.hexdigest()

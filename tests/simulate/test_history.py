@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import psycopg
 import pytest
 
-from tests.simulate.conftest import MakeDatabase
+from tests.simulate.conftest import NOW, SMALL, MakeDatabase, checksum, rows
 from tests.simulate.identities import broken
 from tillstream.errors import StoreError
 from tillstream.simulate.history import Sizes, load_history, make_history
-from tillstream.simulate.schema import TABLES, create_schema
-
-NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
-SMALL = Sizes(customers=300, products=60, orders=4_000)
-
-
-@pytest.fixture(scope="session")
-def loaded(make_database: MakeDatabase) -> str:
-    url = make_database()
-    create_schema(url)
-    load_history(url, SMALL, 7, NOW)
-    return url
-
-
-def rows(url: str, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(query).fetchall()
-
-
-def checksum(url: str) -> str:
-    """A digest of every row of every table."""
-    digest = sha256()
-    with psycopg.connect(url) as connection:
-        for table in TABLES:
-            query = f"select string_agg(t::text, '|' order by t::text collate \"C\") from {table} t"
-            [(content,)] = connection.execute(query).fetchall()
-            digest.update(f"{table}:{content}\n".encode())
-    return digest.hexdigest()
+from tillstream.simulate.schema import create_schema
 
 
 def test_every_identity_holds_in_every_row(loaded: str) -> None:

@@ -149,9 +149,9 @@ def _load_selling(connection: Connection, world: World) -> None:
     codes = """
         select id, kind = 'percent', (case kind when 'percent' then value else value * 100 end)::bigint,
             started_at, expired_at
-        from discounts where expired_at > now() and value = round(value) order by id desc limit 60
+        from discounts where expired_at > %s and value = round(value) order by id desc limit 60
     """
-    world.codes = [Code(*row) for row in reversed(_rows(connection, codes))]
+    world.codes = [Code(*row) for row in reversed(connection.execute(codes, [world.latest]).fetchall())]
 
 
 def _load_orders(connection: Connection, world: World) -> None:
