@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 
 from tillstream.simulate.history import Sizes, load_history
+from tillstream.simulate.life import Lived, Plan, simulate
 from tillstream.simulate.schema import TABLES, create_schema
 from tillstream.simulate.server import EmbeddedPostgres
 
@@ -19,6 +22,8 @@ MakeDatabase = Callable[..., str]
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SMALL = Sizes(customers=300, products=60, orders=4_000)
+AS_FAST_AS_POSSIBLE = math.inf
+LATER = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +75,26 @@ def checksum(url: str) -> str:
             [(content,)] = connection.execute(query).fetchall()
             digest.update(f"{table}:{content}\n".encode())
     return digest.hexdigest()
+
+
+def ticking_clock() -> Callable[[], datetime]:
+    """A clock that goes on by 40 ms each time somebody looks."""
+
+    def ticks() -> Iterator[datetime]:
+        moment = LATER
+        while True:
+            yield moment
+            moment += timedelta(milliseconds=40)
+
+    return ticks().__next__
+
+
+def live(url: str, transactions: int, seed: int = 1) -> Lived:
+    plan = Plan(AS_FAST_AS_POSSIBLE, seed, transactions=transactions)
+    return simulate(url, plan, threading.Event(), clock=ticking_clock())
+
+
+@pytest.fixture
+def store(loaded: str, make_database: MakeDatabase) -> str:
+    """A store of its own with a small history."""
+    return make_database(loaded)

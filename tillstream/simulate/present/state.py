@@ -57,12 +57,16 @@ class Variant:
 
 @dataclass(slots=True, eq=False)
 class Address:
+    """Where parcels go: the address and the city it is in now."""
+
     id: int
     city: int
 
 
 @dataclass(slots=True, eq=False)
 class Customer:
+    """Somebody who buys, or has not yet."""
+
     id: int
     addresses: list[Address]
     has_ordered: bool
@@ -79,6 +83,8 @@ class Cart:
 
 @dataclass(slots=True, eq=False)
 class Line:
+    """One line of an order. Money in cents."""
+
     id: int
     number: int
     product: int
