@@ -8,6 +8,7 @@
     │   ├── PermissionMissing
     │   ├── SlotBusy                    retry
     │   ├── SlotLost
+    │   ├── SnapshotDelayed             retry
     │   ├── KeyMissing
     │   └── TableMissing
     ├── WarehouseError              where changes arrive
@@ -100,6 +101,12 @@ class SlotBusy(SourceError):
 
 class SlotLost(SourceError):
     """The slot is gone or the log it needs was removed: changes in between can't be read any more."""
+
+
+class SnapshotDelayed(SourceError):
+    """A transaction that stays open keeps a consistent snapshot from being made."""
+
+    retry = Retry.LATER
 
 
 class KeyMissing(SourceError):

@@ -1,0 +1,185 @@
+"""The publications: which tables and columns the server puts into our log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from tillstream.errors import KeyMissing, PermissionMissing, SourceError, TableMissing
+from tillstream.sources.postgres.catalog import CapturedTable, captured_tables, quoted
+from tillstream.sources.postgres.settings import PostgresSettings
+
+COLUMN_LISTS_SINCE = 150000
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is captured: the tables, the publications that carry them, and which tables are new in those."""
+
+    tables: tuple[CapturedTable, ...]
+    publications: tuple[str, ...]
+    added: tuple[str, ...] = ()
+
+
+def publish(connection: psycopg.Connection, settings: PostgresSettings) -> Published:
+    """Make the publications carry exactly the wanted tables and columns.
+
+    Raises TableMissing, KeyMissing or SourceError for what can't be captured, before anything is changed.
+    """
+    tables = captured_tables(connection, settings)
+    check_tables(tables, settings, connection.info.server_version)
+    by_publication = assigned(tables, settings)
+    added: list[str] = []
+    for name, members in by_publication.items():
+        added += _ensure(connection, name, members, adds_only=name == settings.insert_publication)
+    return Published(tuple(tables), tuple(by_publication), tuple(added))
+
+
+def assigned(tables: Sequence[CapturedTable], settings: PostgresSettings) -> dict[str, list[CapturedTable]]:
+    """Each table under the publication that carries it."""
+    changing = [table for table in tables if not table.only_adds]
+    adding = [table for table in tables if table.only_adds]
+    by_publication = {settings.publication: changing}
+    if adding:
+        by_publication[settings.insert_publication] = adding
+    return by_publication
+
+
+def check_tables(tables: Sequence[CapturedTable], settings: PostgresSettings, server_version: int) -> None:
+    """Raise for the first thing in the way of capturing these tables."""
+    check_named(tables, settings)
+    for table in tables:
+        check_table(table, server_version)
+
+
+def check_named(tables: Sequence[CapturedTable], settings: PostgresSettings) -> None:
+    """TableMissing when a table that is named in the settings is not among these."""
+    names = {table.full_name for table in tables}
+    for wanted in settings.exact_tables:
+        if wanted not in names and settings.captures(wanted):
+            raise TableMissing(
+                f'table "{wanted}" does not exist',
+                detail="It is named in the settings. Views, foreign and unlogged tables can't be captured.",
+                hint="Correct the name in `tables`, with its schema, or create the table.",
+            )
+
+
+def check_table(table: CapturedTable, server_version: int) -> None:
+    """KeyMissing or SourceError when the table can't be captured as it is."""
+    _check_key(table)
+    _check_excluded(table, server_version)
+
+
+def _check_key(table: CapturedTable) -> None:
+    name = table.full_name
+    if table.only_adds:
+        return
+    if not table.table.key:
+        raise KeyMissing(
+            f'table "{name}" has no primary key',
+            detail="Without one its updates and deletes can't be followed.",
+            hint=f'Give it one (alter table {table.sql_name} add primary key (…)); or add "{name}" to insert_only, '
+            "if its rows are only ever added; or to exclude.",
+        )
+    if table.identity == "nothing":
+        raise KeyMissing(
+            f'table "{name}" has replica identity nothing',
+            detail="The log would not say which row was updated or deleted, and the server would refuse to do it.",
+            hint=f"alter table {table.sql_name} replica identity default;",
+        )
+
+
+def _check_excluded(table: CapturedTable, server_version: int) -> None:
+    if table.published is None:
+        return
+    name = table.full_name
+    if server_version < COLUMN_LISTS_SINCE:
+        raise SourceError(
+            f'columns of table "{name}" can\'t be left out',
+            detail=f"Publications list columns since PostgreSQL 15; this server is {server_version // 10000}.",
+            hint="Upgrade the server, or leave out the whole table.",
+        )
+    if table.identity == "full" and not table.only_adds:
+        raise SourceError(
+            f'columns of table "{name}" can\'t be left out while its replica identity is full',
+            detail="The server would refuse every update of the table.",
+            hint=f"alter table {table.sql_name} replica identity default;",
+        )
+    missing = [column for column in table.table.key if column not in table.published]
+    if missing:
+        raise SourceError(
+            f'column "{missing[0]}" of table "{name}" can\'t be left out',
+            detail="It is part of the key.",
+            hint="Take it out of `exclude`.",
+        )
+
+
+def _ensure(
+    connection: psycopg.Connection, name: str, tables: Sequence[CapturedTable], *, adds_only: bool
+) -> list[str]:
+    """Create or alter one publication. Returns the tables that were not in it."""
+    operations = "insert, truncate" if adds_only else "insert, update, delete, truncate"
+    listed = ", ".join(_member(table) for table in tables)
+    found = connection.execute("select puballtables from pg_publication where pubname = %s", [name]).fetchone()
+    if found is None:
+        options = f"publish = '{operations}', publish_via_partition_root = true"
+        _change(
+            connection, f"create publication {quoted(name)}{' for table ' + listed if listed else ''} with ({options})"
+        )
+        return [table.full_name for table in tables]
+    present = members(connection, name)
+    if found[0]:
+        return _whole_database(name, tables)
+    wanted = {table.full_name: table.published for table in tables}
+    if present != wanted and listed:
+        _change(connection, f"alter publication {quoted(name)} set table {listed}")
+    elif present != wanted:
+        gone = ", ".join(".".join(quoted(part) for part in member.split(".", 1)) for member in present)
+        _change(connection, f"alter publication {quoted(name)} drop table {gone}")
+    return [table.full_name for table in tables if table.full_name not in present]
+
+
+def _whole_database(name: str, tables: Sequence[CapturedTable]) -> list[str]:
+    limited = [table.full_name for table in tables if table.published is not None]
+    if limited:
+        raise SourceError(
+            f'columns of table "{limited[0]}" can\'t be left out of publication "{name}"',
+            detail="That publication is for all tables, with all their columns.",
+            hint="Use another publication, or none: it is then created as needed.",
+        )
+    return []
+
+
+def members(connection: psycopg.Connection, publication: str) -> dict[str, tuple[str, ...] | None]:
+    """The tables of a publication with their column lists; None for all columns."""
+    listed = "r.prattrs" if connection.info.server_version >= COLUMN_LISTS_SINCE else "null::int2vector"
+    rows = connection.execute(
+        f"select n.nspname || '.' || c.relname, (select array_agg(a.attname::text order by a.attnum)"
+        f" from pg_attribute a where a.attrelid = c.oid and a.attnum = any ({listed}::int2[]))"
+        " from pg_publication_rel r"
+        " join pg_publication p on p.oid = r.prpubid"
+        " join pg_class c on c.oid = r.prrelid join pg_namespace n on n.oid = c.relnamespace"
+        " where p.pubname = %s",
+        [publication],
+    )
+    return {name: tuple(columns) if columns is not None else None for name, columns in rows}
+
+
+def _member(table: CapturedTable) -> str:
+    only = "" if table.is_partitioned else "only "
+    columns = "" if table.published is None else f" ({', '.join(map(quoted, table.published))})"
+    return f"{only}{table.sql_name}{columns}"
+
+
+def _change(connection: psycopg.Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PermissionMissing(
+            f'role "{connection.info.user}" may not publish the captured tables',
+            detail=f"{error.diag.message_primary}. It must own the tables and may create in the database; "
+            "or an administrator does this once.",
+            hint=f"{statement};",
+        ) from error
