@@ -154,9 +154,13 @@ class SourceSettings:
         "tillstream", "Name of the replication slot that marks our place in the log.", check=_identifier
     )
     publication: str = setting("tillstream", "Name of the publication that lists the tables.", check=_identifier)
-    tables: tuple[str, ...] = setting((), 'Tables to capture, as "schema.name"; none means all of schema public.')
-    exclude: tuple[str, ...] = setting((), "Tables to leave out.")
-    insert_only: tuple[str, ...] = setting((), "Tables without a primary key whose rows are only ever added.")
+    tables: tuple[str, ...] = setting(
+        (), 'Tables to capture, e.g. "public.orders" or "shop.*"; none means all of schema public.'
+    )
+    exclude: tuple[str, ...] = setting(
+        (), 'Tables to leave out, and columns that never leave the store: "public.customers.password_hash".'
+    )
+    insert_only: tuple[str, ...] = setting((), "Tables without a primary key, whose rows are only ever added.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class BatchSettings:
 
     rows: int = setting(50_000, "Rows a batch holds at most.", check=_between(1, 10_000_000))
     bytes: Size = setting(Size(16 << 20), "Bytes of log a batch holds at most.", check=_between(1 << 10, 1 << 32))
-    age: timedelta = setting(timedelta(milliseconds=100), "How long a change waits for company at most.")
+    age: timedelta = setting(timedelta(milliseconds=30), "How long a change waits for company at most.")
 
 
 @dataclass(frozen=True, slots=True)

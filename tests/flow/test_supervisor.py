@@ -279,9 +279,7 @@ def test_every_landing_is_told_to_listeners(tmp_path: Path) -> None:
 
 def test_a_page_that_can_not_be_served_stops_the_start(tmp_path: Path) -> None:
     class Broken:
-        url = ""
-
-        def start(self) -> None:
+        def start(self) -> str:
             raise TillError("port 1 is in use")
 
         def stop(self) -> None: ...

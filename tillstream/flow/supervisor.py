@@ -43,10 +43,8 @@ QUICK = 3.0
 class Service(Protocol):
     """Something that serves the page while the pipeline runs."""
 
-    url: str
-
-    def start(self) -> None:
-        """Listen; `url` is right when this returns."""
+    def start(self) -> str:
+        """Answer requests from now on; returns the address."""
         ...
 
     def stop(self) -> None:
@@ -110,8 +108,8 @@ class Supervisor(Watcher):
     def start(self, service: Service | None = None, token: str = "") -> None:
         """Serve, let other commands find us, and begin. Raises when the page can't be served."""
         if service is not None:
-            service.start()
-            self._service, self.url = service, service.url
+            self.url = service.start()
+            self._service = service
         announce(self.folder, self.url, token)
         self._log(PipelineStarted(self.pipeline.source.name, self.pipeline.warehouse, self.url))
         self._thread.start()
