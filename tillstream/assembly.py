@@ -2,12 +2,165 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
 import psycopg
+
+from tillstream import __version__
+from tillstream.destinations.clickhouse.client import Warehouse, shown
+from tillstream.destinations.clickhouse.destination import ClickHouseDestination
+from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
+from tillstream.destinations.clickhouse.links import Link
+from tillstream.errors import SourceUnreachable
+from tillstream.flow.supervisor import Pipeline, Service, Supervisor
+from tillstream.live.layer import LiveLayer
+from tillstream.models import Endpoint, Project, deploy
+from tillstream.quality.verify import Subject, Verifier
+from tillstream.settings import FAVOURITE_PORT, Settings
+from tillstream.sources.postgres.settings import Limits, PostgresSettings
+from tillstream.sources.postgres.source import PostgresSource
+from tillstream.stores.profile import Profile, load_profile
+from tillstream.watch.events import Log
+from tillstream.web.app import create_app
+from tillstream.web.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A pipeline and its page, put together and not yet started."""
+
+    supervisor: Supervisor
+    service: Service
+    token: str
+    verifier: Verifier
+
+    def start(self) -> None:
+        """Serve and begin to pump."""
+        self.supervisor.start(self.service, self.token)
+
+
+def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
+    """Everything a folder's settings ask for, reading from the store at `url`. Opens the warehouse."""
+    profile = load_profile(settings.store.profile)
+    warehouse = Warehouse(settings.warehouse_url)
+    source = open_source(settings, url, profile)
+    destination = ClickHouseDestination(warehouse, _links(profile), source.name)
+    layer = LiveLayer(warehouse, profile)
+    token = settings.page.token.reveal() if settings.page.token else secrets.token_urlsafe(24)
+
+    def close() -> None:
+        destination.close()
+        warehouse.close()
+
+    def deploy_models() -> None:
+        endpoint = _endpoint(settings, supervisor.url, token)
+        _deploy(Project(settings.folder / "dbt", endpoint, profile.views, settings.models_folder), layer)
+
+    pipeline = Pipeline(
+        source,
+        destination,
+        ClickHouseLedger(warehouse),
+        layer,
+        shown(settings.warehouse_url),
+        deploy=deploy_models,
+        expected_rows=lambda: _expected_rows(url, source),
+        close=close,
+    )
+    supervisor = Supervisor(settings.folder, pipeline, log)
+    verifier = Verifier(
+        url,
+        warehouse,
+        supervisor.pump,
+        lambda: Subject(source.tables(), layer.definitions.facts, layer.definitions.rollups),
+    )
+    app = create_app(warehouse, token)
+    return Assembly(supervisor, Server(app, settings.page.host, _port(settings)), token, verifier)
+
+
+def open_source(settings: Settings, url: str, profile: Profile | None = None) -> PostgresSource:
+    """The source the settings name."""
+    profile = profile or load_profile(settings.store.profile)
+    excluded = [f"{profile.schema}.{column}" for column in sorted(profile.excluded)]
+    batch = settings.batch
+    return PostgresSource(
+        PostgresSettings(
+            url=url,
+            slot=settings.source.slot,
+            publication=settings.source.publication,
+            tables=settings.source.tables,
+            exclude=(*settings.source.exclude, *excluded),
+            insert_only=settings.source.insert_only,
+            limits=Limits(batch.rows, batch.bytes, batch.age),
+        )
+    )
 
 
 def log_end(url: str) -> int:
-    """How far the source's log has been written."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute("select pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    """How far the store's log has been written."""
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            row = connection.execute("select pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    except psycopg.OperationalError as error:
+        raise SourceUnreachable("no connection to the store", detail=str(error).strip()) from error
     assert row is not None
     return int(row[0])
+
+
+def _links(profile: Profile) -> Mapping[str, list[Link]]:
+    links: dict[str, list[Link]] = {}
+    for link in profile.links:
+        links.setdefault(link.table, []).append(Link(link.column, link.parent))
+    return links
+
+
+def _endpoint(settings: Settings, page: str, token: str) -> Endpoint:
+    if settings.warehouse_url.startswith("chdb:"):
+        return Endpoint(page, "till", token)
+    parts = urlsplit(settings.warehouse_url)
+    scheme = "https" if parts.scheme == "clickhouses" else "http"
+    host = f"{scheme}://{parts.hostname or 'localhost'}:{parts.port or (8443 if scheme == 'https' else 8123)}"
+    return Endpoint(host, parts.username or "default", parts.password or "")
+
+
+def _deploy(project: Project, layer: LiveLayer) -> None:
+    """Let dbt build the models, unless the very same ones are there."""
+    mark = project.folder / "deployed"
+    wanted = _fingerprint(project)
+    if layer.ready and mark.is_file() and mark.read_text() == wanted:
+        return
+    mark.unlink(missing_ok=True)
+    deploy(project, layer)
+    mark.write_text(wanted)
+
+
+def _fingerprint(project: Project) -> str:
+    seen = hashlib.blake2b(f"{__version__} {project.views}".encode(), digest_size=16)
+    for path, content in project.files():
+        seen.update(f"{path}\0".encode() + content + b"\0")
+    return seen.hexdigest()
+
+
+def _expected_rows(url: str, source: PostgresSource) -> dict[str, int]:
+    names = {table.full_name: table.warehouse_name for table in source.tables()}
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(
+            "select format('%s.%s', n.nspname, c.relname), greatest(c.reltuples, 0)::bigint"
+            " from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"
+        ).fetchall()
+    return {names[name]: int(count) for name, count in found if name in names}
+
+
+def _port(settings: Settings) -> int:
+    if settings.page.port:
+        return settings.page.port
+    with socket.socket() as probe:
+        try:
+            probe.bind((settings.page.host, FAVOURITE_PORT))
+        except OSError:
+            return 0
+    return FAVOURITE_PORT

@@ -54,22 +54,22 @@ def demo(
     duration: options.For = None,
     rate: options.Rate = 50.0,
     seed: options.Seed = 7,
-    orders: Annotated[int, typer.Option(min=0, help="Orders in the year before.")] = 100_000,
-    customers: Annotated[int, typer.Option(min=1, help="Customers in the year before.")] = 5_000,
-    products: Annotated[int, typer.Option(min=1, help="Products in the catalogue.")] = 500,
+    orders: options.Orders = 100_000,
+    customers: options.Customers = 5_000,
+    products: options.Products = 500,
     no_browser: options.NoBrowser = False,
     json: options.Json = False,
 ) -> None:
     """Run a living store, its pipeline and its page; at the end, prove every number."""
     from tillstream.commands import demo as command
-    from tillstream.commands.history import History
     from tillstream.commands.simulator import Pace
+    from tillstream.simulate.history import Sizes
 
     wishes = command.Wishes(
         folder=dir,
         duration=duration,
         pace=Pace(rate, seed),
-        history=History(orders, customers, products, seed),
+        sizes=Sizes(customers, products, orders),
         browser=not no_browser,
     )
     raise typer.Exit(command.demo(wishes, Output(as_json=json)))

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tillstream.commands.history import History, prepare
+from tillstream.commands.history import prepare
 from tillstream.commands.output import Output, grid
 from tillstream.commands.signals import Interrupted, Signals, orderly
 from tillstream.commands.simulator import Pace, Simulator
@@ -19,6 +19,10 @@ from tillstream.config import environment, load
 from tillstream.errors import ConfigError, TillError
 from tillstream.flow.folder import hold
 from tillstream.flow.supervisor import Supervisor
+from tillstream.simulate.history import Sizes
+
+if TYPE_CHECKING:
+    from tillstream.assembly import Assembly
 
 EXACT, DIFFERENT, NOT_COMPARED = 0, 1, 2
 DRAIN = 120.0
@@ -31,7 +35,7 @@ class Wishes:
     folder: Path
     duration: timedelta | None
     pace: Pace
-    history: History
+    sizes: Sizes
     browser: bool
 
 
@@ -77,7 +81,7 @@ def demo(wishes: Wishes, output: Output) -> int:
 
 
 def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> None:
-    from tillstream.assembly import assemble, page
+    from tillstream.assembly import assemble
     from tillstream.simulate.server import EmbeddedPostgres
 
     settings = load(wishes.folder, environment())
@@ -92,20 +96,21 @@ def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> 
         store = EmbeddedPostgres(settings.folder / "postgres")
         stack.callback(store.stop)
         url = store.start()
-        prepare(url, settings.folder, wishes.history, output)
+        prepare(url, wishes.sizes, wishes.pace.seed, output)
         if signals.asked.is_set():
             return
         simulator = Simulator(url, wishes.pace, settings.folder / "simulator.log")
         stack.callback(simulator.stop)
-        supervisor = Supervisor(settings.folder, assemble(settings, url))
+        assembly = assemble(settings, url)
+        supervisor = assembly.supervisor
         stack.push(lambda kind, *_: supervisor.stop(quick=kind is not None))
-        service = page(supervisor, settings)
-        supervisor.start(service, service.token)
+        assembly.start()
         outcome.url = supervisor.url
         if wishes.browser and output.is_terminal:
             webbrowser.open(supervisor.url)
         _watch(wishes, output, signals, (supervisor, simulator))
-        _finish(output, (supervisor, simulator), url, outcome)
+        simulator.stop()
+        _finish(output, assembly, url, outcome)
 
 
 def _watch(wishes: Wishes, output: Output, signals: Signals, running: tuple[Supervisor, Simulator]) -> None:
@@ -124,12 +129,11 @@ def _watch(wishes: Wishes, output: Output, signals: Signals, running: tuple[Supe
             supervisor.wait(0.25)
 
 
-def _finish(output: Output, running: tuple[Supervisor, Simulator], url: str, outcome: Outcome) -> None:
-    """Stop the store's life, let everything land, and compare."""
-    from tillstream.assembly import log_end, verified
+def _finish(output: Output, assembly: Assembly, url: str, outcome: Outcome) -> None:
+    """The store is quiet: let everything land, and compare."""
+    from tillstream.assembly import log_end
 
-    supervisor, simulator = running
-    simulator.stop()
+    supervisor = assembly.supervisor
     output.say("the store is quiet; waiting for the last changes")
     outcome.drained = supervisor.drain(log_end(url), DRAIN)
     supervisor.raise_failure()
@@ -139,7 +143,7 @@ def _finish(output: Output, running: tuple[Supervisor, Simulator], url: str, out
         return
     output.say("comparing every table with the store")
     try:
-        report = verified(supervisor, url)
+        report = assembly.verifier.verify()
     except TillError as error:
         outcome.problem = error.message
         output.error(error)

@@ -30,6 +30,9 @@ For = Annotated[
 ]
 Rate = Annotated[float, typer.Option("--rate", min=0.0, help="Transactions a second.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed makes the same people, products and events.")]
+Orders = Annotated[int, typer.Option("--orders", min=10, help="Orders in the store's year before today.")]
+Customers = Annotated[int, typer.Option("--customers", min=10, help="Customers the store begins with.")]
+Products = Annotated[int, typer.Option("--products", min=10, help="Products in the store's catalogue.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")]
 
 DEFAULT = DEFAULT_FOLDER

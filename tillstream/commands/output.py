@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -52,19 +52,19 @@ class Output:
         show_error(self.errors, error)
 
     @contextmanager
-    def progress(self, title: str, total: int | None) -> Iterator[Any]:
-        """A bar while the block runs; yields `update(done)`. Without a terminal: a line at the end."""
+    def progress(self, title: str) -> Iterator[Callable[[float, str], None]]:
+        """A bar while the block runs; yields `update(fraction, what)`. Without a terminal: one line."""
+        self.say(title)
         if not self.is_terminal:
-            self.say(title)
             yield _ignore
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.words) as bars:
-            task = bars.add_task(title, total=total)
-            yield lambda done: bars.update(task, completed=done)
+        columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=self.words, transient=True) as bars:
+            task = bars.add_task("", total=1.0)
+            yield lambda fraction, what: bars.update(task, completed=fraction, description=what)
 
 
-def _ignore(_done: float) -> None:
+def _ignore(_fraction: float, _what: str) -> None:
     """Progress nobody watches."""
 
 

@@ -14,7 +14,6 @@ from tillstream.commands.signals import Interrupted, Signals, orderly
 from tillstream.commands.view import View
 from tillstream.config import environment, load
 from tillstream.flow.folder import hold
-from tillstream.flow.supervisor import Supervisor
 from tillstream.settings import Settings
 
 
@@ -32,14 +31,14 @@ def run(folder: Path, duration: timedelta | None, output: Output) -> int:
 
 
 def _run(settings: Settings, duration: timedelta | None, output: Output, signals: Signals) -> int:
-    from tillstream.assembly import assemble, page
+    from tillstream.assembly import assemble
 
     with ExitStack() as stack:
         url = stack.enter_context(store_url(settings))
-        supervisor = Supervisor(settings.folder, assemble(settings, url))
+        assembly = assemble(settings, url)
+        supervisor = assembly.supervisor
         stack.push(lambda kind, *_: supervisor.stop(quick=kind is not None))
-        service = page(supervisor, settings)
-        supervisor.start(service, service.token)
+        assembly.start()
         output.say(f"page: {supervisor.url}")
         until = None if duration is None else time.monotonic() + duration.total_seconds()
         with View(output, supervisor.status, supervisor.url) as view:

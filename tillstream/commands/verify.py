@@ -13,7 +13,6 @@ from tillstream.commands.signals import orderly
 from tillstream.config import environment, load
 from tillstream.errors import TillError
 from tillstream.flow.folder import hold, running
-from tillstream.flow.supervisor import Supervisor
 from tillstream.watch.events import silent
 
 EXACT, DIFFERENT, NOT_COMPARED = 0, 1, 2
@@ -40,19 +39,20 @@ def verify(folder: Path, output: Output, *, repair: bool) -> int:
 
 def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
     """Nothing runs: bring the pipeline up without a page, let it catch up, compare, and end it."""
-    from tillstream.assembly import assemble, log_end, verified
+    from tillstream.assembly import assemble, log_end
 
     settings = load(folder, environment())
     with orderly(), hold(settings.folder), store_url(settings) as url:
-        supervisor = Supervisor(settings.folder, assemble(settings, url), silent)
-        supervisor.start()
+        assembly = assemble(settings, url, silent)
+        supervisor = assembly.supervisor
         try:
+            assembly.start()
             output.say("catching up with the store")
             if not supervisor.drain(log_end(url), CATCH_UP):
                 supervisor.raise_failure()
                 raise NotComparable(f"the pipeline did not catch up within {CATCH_UP:.0f} s", hint="till status")
             output.say("comparing")
-            return verified(supervisor, url, repair=repair).as_json()
+            return assembly.verifier.verify(repair=repair).as_json()
         finally:
             supervisor.stop()
 
