@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -20,6 +21,7 @@ from tillstream.errors import SourceUnreachable
 from tillstream.flow.supervisor import Pipeline, Service, Supervisor
 from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
+from tillstream.quality.report import Report
 from tillstream.quality.verify import Subject, Verifier
 from tillstream.settings import FAVOURITE_PORT, Settings
 from tillstream.sources.postgres.settings import Limits, PostgresSettings
@@ -27,6 +29,7 @@ from tillstream.sources.postgres.source import PostgresSource
 from tillstream.stores.profile import Profile, load_profile
 from tillstream.watch.events import Log
 from tillstream.web.app import create_app
+from tillstream.web.live import Live
 from tillstream.web.server import Server
 
 
@@ -38,10 +41,21 @@ class Assembly:
     service: Service
     token: str
     verifier: Verifier
+    live: Live
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.supervisor.pipeline
 
     def start(self) -> None:
         """Serve and begin to pump."""
         self.supervisor.start(self.service, self.token)
+
+    def verify(self, *, repair: bool = False) -> Report:
+        """Compare every layer, and let the page show what came of it."""
+        report = self.verifier.verify(repair=repair)
+        self.live.verified(report.as_json())
+        return report
 
 
 def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
@@ -78,8 +92,17 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         supervisor.pump,
         lambda: Subject(source.tables(), layer.definitions.facts, layer.definitions.rollups),
     )
-    app = create_app(warehouse, token)
-    return Assembly(supervisor, Server(app, settings.page.host, _port(settings)), token, verifier)
+    store = settings.store
+    live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
+    supervisor.listeners.append(live.landed)
+
+    def verify(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return assembly.verify(repair=bool(arguments.get("repair"))).as_json()
+
+    app = create_app(warehouse, token, live, {"verify": verify})
+    service = Server(app, settings.page.host, _port(settings))
+    assembly = Assembly(supervisor, service, token, verifier, live)
+    return assembly
 
 
 def open_source(settings: Settings, url: str, profile: Profile | None = None) -> PostgresSource:

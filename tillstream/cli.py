@@ -137,15 +137,23 @@ def simulate(
     rate: options.Rate = 50.0,
     seed: options.Seed = 7,
     duration: options.For = None,
+    transactions: Annotated[int | None, typer.Option(min=0, help="Stop by itself after so many.")] = None,
+    create: Annotated[bool, typer.Option(help="Make tables and history first, where there are none.")] = False,
+    orders: options.Orders = 100_000,
+    customers: options.Customers = 5_000,
+    products: options.Products = 500,
     json: options.Json = False,
     while_stdin_is_open: Annotated[bool, typer.Option("--while-stdin-is-open", hidden=True)] = False,
 ) -> None:
     """Let a store live: people sign up, order, pay, return."""
     from tillstream.commands import simulate as command
-    from tillstream.commands.simulator import Pace
+    from tillstream.simulate.history import Sizes
+    from tillstream.simulate.life import Plan
 
-    life = command.Life(url, Pace(rate, seed), duration, while_stdin_is_open=while_stdin_is_open)
-    raise typer.Exit(command.simulate(life, Output(as_json=json)))
+    plan = Plan(rate=rate, seed=seed, transactions=transactions, duration=duration)
+    sizes = Sizes(customers, products, orders) if create else None
+    wishes = command.Wishes(url, plan, sizes, while_stdin_is_open=while_stdin_is_open)
+    raise typer.Exit(command.simulate(wishes, Output(as_json=json)))
 
 
 @app.command()

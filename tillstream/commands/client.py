@@ -31,9 +31,13 @@ class Client:
             )
         self._running = running
 
-    def ask(self, method: str, path: str) -> Any:
-        """The JSON answer to a request."""
-        return json.loads(self.send(method, path, b""))
+    def ask(self, path: str) -> Any:
+        """The JSON that stands at a path."""
+        return json.loads(self.send("GET", path, b""))
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        """What the process answers when it was asked to do something."""
+        return json.loads(self.send("POST", f"/api/actions/{action}", json.dumps(arguments).encode()))
 
     def query(self, sql: str, form: str, settings: Mapping[str, Any]) -> bytes:
         """A query's result in one of ClickHouse's formats."""
@@ -64,10 +68,7 @@ class Client:
 def _refusal(status: int, content: bytes) -> Refused:
     text = content.decode(errors="replace").strip()
     try:
-        said = json.loads(text)
-    except ValueError:
+        said = json.loads(text)["error"]
+        return Refused(said["message"], detail=said["detail"], hint=said["hint"])
+    except (ValueError, KeyError, TypeError):
         return Refused("the running process refused the request", detail=text[:2000] or f"HTTP status {status}")
-    if not isinstance(said, dict):
-        return Refused("the running process refused the request", detail=text[:2000])
-    known = {name: str(said.get(name, "")) for name in ("message", "detail", "hint")}
-    return Refused(known["message"] or f"HTTP status {status}", detail=known["detail"], hint=known["hint"])

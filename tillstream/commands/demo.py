@@ -143,7 +143,7 @@ def _finish(output: Output, assembly: Assembly, url: str, outcome: Outcome) -> N
         return
     output.say("comparing every table with the store")
     try:
-        report = assembly.verifier.verify()
+        report = assembly.verify()
     except TillError as error:
         outcome.problem = error.message
         output.error(error)

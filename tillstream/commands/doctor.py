@@ -71,7 +71,7 @@ def _of_process(process: Running) -> list[Finding]:
     """What the running process says about itself."""
     try:
         client = Client(process)
-        status = client.ask("GET", "/api/status")
+        status = client.ask("/api/status")
         answer = client.query("select version()", "TabSeparated", {}).decode().strip()
     except TillError as error:
         return [failed(f"process {process.pid}", error)]

@@ -19,7 +19,7 @@ def status(folder: Path, output: Output) -> int:
         output.say("start it with `till run` or `till demo`")
         output.result({"running": False, "phase": "stopped"})
         return 1
-    content = Client(process).ask("GET", "/api/status")
+    content = Client(process).ask("/api/status")
     _show(content, process.url, output)
     output.result({"running": True, "url": process.url, **content})
     return 1 if content.get("trouble") else 0

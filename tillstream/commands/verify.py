@@ -29,7 +29,7 @@ def verify(folder: Path, output: Output, *, repair: bool) -> int:
     """0 exact, 1 different, 2 could not compare (an error, which the caller shows)."""
     process = running(folder)
     if process is not None:
-        report = Client(process).ask("POST", f"/api/verify?repair={int(repair)}")
+        report = Client(process).act("verify", {"repair": repair})
     else:
         report = _here(folder, output, repair=repair)
     show_report(report, output)
@@ -52,7 +52,7 @@ def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
                 supervisor.raise_failure()
                 raise NotComparable(f"the pipeline did not catch up within {CATCH_UP:.0f} s", hint="till status")
             output.say("comparing")
-            return assembly.verifier.verify(repair=repair).as_json()
+            return assembly.verify(repair=repair).as_json()
         finally:
             supervisor.stop()
 
