@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import socket
 from collections.abc import Mapping
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tillstream import __version__
 from tillstream.destinations.clickhouse.client import Warehouse, shown
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
@@ -90,7 +88,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         url,
         warehouse,
         supervisor.pump,
-        lambda: Subject(source.tables(), layer.definitions.facts, layer.definitions.rollups),
+        lambda: Subject(source.tables(), layer.definitions),
     )
     store = settings.store
     live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
@@ -153,19 +151,12 @@ def _endpoint(settings: Settings, page: str, token: str) -> Endpoint:
 def _deploy(project: Project, layer: LiveLayer) -> None:
     """Let dbt build the models, unless the very same ones are there."""
     mark = project.folder / "deployed"
-    wanted = _fingerprint(project)
+    wanted = project.fingerprint()
     if layer.ready and mark.is_file() and mark.read_text() == wanted:
         return
     mark.unlink(missing_ok=True)
     deploy(project, layer)
     mark.write_text(wanted)
-
-
-def _fingerprint(project: Project) -> str:
-    seen = hashlib.blake2b(f"{__version__} {project.views}".encode(), digest_size=16)
-    for path, content in project.files():
-        seen.update(f"{path}\0".encode() + content + b"\0")
-    return seen.hexdigest()
 
 
 def _expected_rows(url: str, source: PostgresSource) -> dict[str, int]:

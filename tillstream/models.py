@@ -7,6 +7,7 @@ comes with tillstream, the store's canonical views, and the models folder of the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -88,7 +89,16 @@ class Project:
         if run.returncode != 0:
             raise _failure(run.stdout, run.stderr, self.folder)
 
-    def _put_together(self) -> None:
+    def fingerprint(self) -> str:
+        """Another text whenever a file of the project is another."""
+        seen = hashlib.blake2b(digest_size=16)
+        for path, source in self._wanted().items():
+            content = source.read_bytes()
+            seen.update(f"{path} {len(content)}\n".encode() + content)
+        return seen.hexdigest()
+
+    def _wanted(self) -> Mapping[Path, Path]:
+        """Every file of the project, and where it comes from."""
         ours = next(place for place in _PLACES if place.is_dir())
         wanted = {
             path: source
@@ -97,6 +107,10 @@ class Project:
         }
         if self.own is not None and self.own.is_dir():
             wanted |= {Path("models", "own") / path: source for path, source in _files(self.own)}
+        return wanted
+
+    def _put_together(self) -> None:
+        wanted = self._wanted()
         for path, source in wanted.items():
             _write(self.folder / path, source.read_bytes())
         _write(self.folder / "profiles.yml", _profiles(self.endpoint).encode())
