@@ -88,7 +88,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         url,
         warehouse,
         supervisor.pump,
-        lambda: Subject(source.tables(), layer.definitions),
+        lambda: Subject(source.tables(), layer.definitions.facts, layer.definitions.rollups),
     )
     store = settings.store
     live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
