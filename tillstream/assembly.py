@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -97,7 +97,10 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     def verify(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         return assembly.verify(repair=bool(arguments.get("repair"))).as_json()
 
-    app = create_app(warehouse, token, live, {"verify": verify})
+    def check(_arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"findings": [asdict(finding) for finding in source.check()]}
+
+    app = create_app(warehouse, token, live, {"verify": verify, "check": check})
     service = Server(app, settings.page.host, _port(settings))
     assembly = Assembly(supervisor, service, token, verifier, live)
     return assembly

@@ -35,10 +35,6 @@ def doctor(folder: Path, output: Output) -> int:
         findings.append(failed("settings", error))
     else:
         findings += _of_process(process) if process else _of_folder(settings)
-        if settings.source.kind == "demo" and process is None:
-            findings.append(Finding("source", True, "the demo store of this folder; not running"))
-        else:
-            findings += checked_source(settings, _demo_url(settings))
     show_findings(findings, output)
     wrong = sum(not finding.ok for finding in findings)
     output.say(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
@@ -83,7 +79,7 @@ def _of_process(process: Running) -> list[Finding]:
     ]
     if (lag := status.get("lag")) and lag["retained_bytes"] is not None:
         findings.append(_retained(lag["retained_bytes"], lag["budget_bytes"]))
-    return findings
+    return findings + _caught("source", lambda: [Finding(**each) for each in client.act("check", {})["findings"]])
 
 
 def _retained(retained: int, budget: int | None) -> Finding:
@@ -96,11 +92,16 @@ def _retained(retained: int, budget: int | None) -> Finding:
 
 def _of_folder(settings: Settings) -> list[Finding]:
     """Nothing runs: can it?"""
-    findings = [_port(settings)]
     folder = settings.warehouse_url.removeprefix("chdb://")
     if folder.startswith("/") and not Path(folder).exists():
-        return [*findings, Finding("warehouse", True, "not made yet: the first run does it")]
-    return findings + _caught("warehouse", lambda: _warehouse(settings))
+        warehouse = [Finding("warehouse", True, "not made yet: the first run does it")]
+    else:
+        warehouse = _caught("warehouse", lambda: _warehouse(settings))
+    if settings.source.kind == "demo":
+        source = [Finding("source", True, "the demo store of this folder; not running")]
+    else:
+        source = checked_source(settings)
+    return [_port(settings), *warehouse, *source]
 
 
 def _port(settings: Settings) -> Finding:
@@ -142,11 +143,3 @@ def _caught(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except TillError as error:
         return [failed(subject, error)]
-
-
-def _demo_url(settings: Settings) -> str | None:
-    if settings.source.kind != "demo":
-        return None
-    from tillstream.simulate.server import EmbeddedPostgres
-
-    return EmbeddedPostgres(settings.folder / "postgres").url

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -24,8 +24,8 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.words = self.errors if as_json else Console(highlight=False, soft_wrap=True)
+        self.errors = _console(sys.stderr)
+        self.words = self.errors if as_json else _console(sys.stdout)
 
     @property
     def is_terminal(self) -> bool:
@@ -37,9 +37,8 @@ class Output:
         self.words.print(Text(text, style=style))
 
     def show(self, table: Table) -> None:
-        """A table; plain and unclipped where nobody draws."""
-        width = None if self.is_terminal else 200
-        self.words.print(table, width=width)
+        """A table."""
+        self.words.print(table)
 
     def result(self, content: Any) -> None:
         """The machine-readable result, one line, when it was asked for."""
@@ -64,6 +63,11 @@ class Output:
             yield lambda fraction, what: bars.update(task, completed=fraction, description=what)
 
 
+def _console(stream: TextIO) -> Console:
+    # Where nobody draws there is no edge to wrap at.
+    return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
+
+
 def _ignore(_fraction: float, _what: str) -> None:
     """Progress nobody watches."""
 
@@ -79,7 +83,7 @@ def show_error(console: Console, error: TillError) -> None:
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Table:
     """A plain table; the columns numbered in `right` are aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number in right else "left", no_wrap=True)
     for row in rows:
