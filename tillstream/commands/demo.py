@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tillstream.commands.history import prepare
 from tillstream.commands.output import Output, grid
 from tillstream.commands.signals import Interrupted, Signals, orderly
-from tillstream.commands.simulator import Pace, Simulator
+from tillstream.commands.simulator import Pace, Simulator, await_predecessor
 from tillstream.commands.view import View, milliseconds
 from tillstream.config import environment, load
 from tillstream.errors import ConfigError, TillError
@@ -96,6 +96,7 @@ def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> 
         store = EmbeddedPostgres(settings.folder / "postgres")
         stack.callback(store.stop)
         url = store.start()
+        await_predecessor(url)
         prepare(url, wishes.sizes, wishes.pace.seed, output)
         if signals.asked.is_set():
             return

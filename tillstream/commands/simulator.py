@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tillstream.config import environment
 from tillstream.errors import StoreError
+from tillstream.simulate.schema import connect
 
 PATIENCE = 20.0
 URL_VARIABLE = "TILL_SIMULATE_URL"
@@ -23,6 +25,21 @@ class Pace:
 
     rate: float
     seed: int
+
+
+def await_predecessor(url: str) -> None:
+    """Wait until the simulator of a run that was killed has noticed, and has left the store."""
+    deadline = time.monotonic() + PATIENCE
+    with connect(url) as connection:
+        connection.autocommit = True
+        while time.monotonic() < deadline:
+            found = connection.execute(
+                "select 1 from pg_stat_activity where datname = current_database() and pid != pg_backend_pid()"
+                " and application_name = 'tillstream simulate'"
+            ).fetchone()
+            if found is None:
+                return
+            time.sleep(0.05)
 
 
 class Simulator:

@@ -85,7 +85,8 @@ def exported_snapshot(url: str) -> Iterator[tuple[int, str]]:
     """The log position and name of a snapshot that contains exactly the transactions committed before it."""
     with psycopg.connect(url, autocommit=True, replication="database", application_name="till verify") as connection:
         connection.pgconn.exec_(f"set statement_timeout = {int(LONGEST_HOLD * 500)}".encode())
-        command = b"create_replication_slot till_verify_%d temporary logical pgoutput (snapshot 'export')"
+        # The replication grammar knows its words in capitals only.
+        command = b"CREATE_REPLICATION_SLOT till_verify_%d TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
         result = connection.pgconn.exec_(command % connection.info.backend_pid)
         if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
             raise _no_snapshot(result)
