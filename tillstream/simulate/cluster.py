@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tillstream.errors import StoreError
 from tillstream.simulate.account import Account
 from tillstream.simulate.binaries import MAJOR_VERSION
 
 ROLE = "till"
+Server = subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def create_cluster(data: Path, account: Account, programs: Path, password: str) 
         raise StoreError(
             f'can\'t make the database in "{data.parent}"',
             detail=str(error),
-            hint="Choose a folder with --dir that you may write to and that has 1 GB free.",
+            hint="Choose a folder with --dir that you may write to and that has 1 GB free"
+            + (", or run as an ordinary user instead of root." if account.borrowed else "."),
         ) from error
 
 
@@ -94,6 +97,29 @@ def _initdb(place: Reach, account: Account, programs: Path) -> None:
     )
     if result.returncode != 0:
         raise complaint(result.stderr, "make the database")
+
+
+def start_server(command: Sequence[str], log: IO[bytes], place: Reach, account: Account) -> Server:
+    """Start the server process as the account. It outlives us unless it is stopped."""
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=server_environment(),
+            pass_fds=place.descriptors,
+            # Ctrl-C in the terminal is for us; we stop the server when we are done with it.
+            start_new_session=True,
+            **account.process_options,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StoreError(
+            "can't run the database server",
+            detail=str(error),
+            hint="Run tillstream as an ordinary user." if account.borrowed else "Is the installation whole?",
+        ) from error
 
 
 def server_environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -57,19 +58,29 @@ def load_history(
         require_schema(connection)
         _require_empty(connection)
         progress(0.0, "inventing a year")
-        tables = make_history(sizes, seed, now)
-        total = sum(_length(columns) for columns in tables.values())
-        loaded: dict[str, int] = {}
-        with constraints_set_aside(connection):
-            for name in TABLES:
-                progress(0.1 + 0.7 * sum(loaded.values()) / total, name)
-                loaded[name] = copy_into(connection, name, tables[name])
-            progress(0.8, "indexes and foreign keys")
-        advance_sequences(connection)
-        connection.commit()
-        progress(0.95, "statistics")
-        connection.execute("analyze")
-        connection.commit()
+        try:
+            return _load(connection, make_history(sizes, seed, now), progress)
+        except psycopg.Error as error:
+            raise StoreError(
+                "the history can't be loaded",
+                detail=str(error).strip(),
+                hint="The user needs to own the store's tables, and the server about 1 GB of disk.",
+            ) from error
+
+
+def _load(connection: psycopg.Connection[Any], tables: dict[str, Columns], progress: Progress) -> dict[str, int]:
+    total = sum(_length(columns) for columns in tables.values())
+    loaded: dict[str, int] = {}
+    with constraints_set_aside(connection):
+        for name in TABLES:
+            progress(0.1 + 0.7 * sum(loaded.values()) / total, name)
+            loaded[name] = copy_into(connection, name, tables[name])
+        progress(0.8, "indexes and foreign keys")
+    advance_sequences(connection)
+    connection.commit()
+    progress(0.95, "statistics")
+    connection.execute("analyze")
+    connection.commit()
     progress(1.0, "done")
     return loaded
 
@@ -128,7 +139,7 @@ def _length(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
-def _require_empty(connection: psycopg.Connection[object]) -> None:
+def _require_empty(connection: psycopg.Connection[Any]) -> None:
     for table in ("orders", "customers", "products", "countries"):
         if connection.execute(f"select 1 from {table} limit 1").fetchone():
             raise StoreError(

@@ -141,6 +141,7 @@ class _Run:
         if trouble is None:
             self._trouble = 0
             self._lived.kinds.update(transaction.kind for transaction in group)
+            self._session.replenish()
             return True
         self._trouble += 1
         if trouble.connection_lost:

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ import psycopg
 from tillstream.errors import StoreError
 from tillstream.simulate.account import Account, account_for
 from tillstream.simulate.binaries import programs_for
-from tillstream.simulate.cluster import ROLE, check_cluster, complaint, create_cluster, reach, server_environment
+from tillstream.simulate.cluster import ROLE, Server, check_cluster, complaint, create_cluster, reach, start_server
 from tillstream.simulate.postmaster import Postmaster, forget_postmaster, postmaster_of
 from tillstream.simulate.remembered import Remembered, remember, remembered
 
@@ -51,17 +50,21 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder.absolute()
         self.settings = {**_DEFAULTS, **(settings or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Server | None = None
         self._password = ""
         self._port = 0
 
     @property
     def url(self) -> str:
-        """Where the store is; the password is part of it."""
+        """Where the store is, or was last; the password is part of it."""
+        if not self._password and self._data.exists():
+            state = remembered(self.folder, is_new=False)
+            self._password, self._port = state.password, state.port
         return self._url_of(DATABASE)
 
     @property
     def port(self) -> int:
+        """The server's port on 127.0.0.1, 0 before the first start."""
         return self._port
 
     @property
@@ -158,24 +161,14 @@ class EmbeddedPostgres:
             said_before = log.tell()
             settings = {**self.settings, "port": str(self._port)}
             options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-            self._process = subprocess.Popen(
-                [programs_for(account) / "postgres", "-D", place.path, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=server_environment(),
-                pass_fds=place.descriptors,
-                # Not ours to be interrupted: Ctrl-C in the terminal is for us, and we stop the server when done.
-                start_new_session=True,
-                **account.process_options,
-            )
+            command = [str(programs_for(account) / "postgres"), "-D", place.path, *options]
+            self._process = start_server(command, log, place, account)
         if self._wait_for_answer(self._process):
             return None
         self._process = None
         return self._log.read_bytes()[said_before:].decode(errors="replace")
 
-    def _wait_for_answer(self, process: subprocess.Popen[bytes] | None) -> bool:
+    def _wait_for_answer(self, process: Server | None) -> bool:
         """Wait until the server on our port lets us in; False when it ends or is not ours."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -198,9 +191,10 @@ class EmbeddedPostgres:
         nonce = secrets.token_hex(8)
         proof = self._data / "till_proof"
         try:
-            with psycopg.connect(self._url_of("postgres"), connect_timeout=5, autocommit=True) as connection:
+            with psycopg.connect(self._url_of("postgres"), connect_timeout=2, autocommit=True) as connection:
                 # A copied folder has the same password. Only the server of this one sees this file.
                 proof.write_text(nonce)
+                account_for(self._data).own(proof)
                 seen = connection.execute("select pg_read_file('till_proof', true)").fetchone()
                 return seen is not None and seen[0] == nonce
         except psycopg.OperationalError as error:

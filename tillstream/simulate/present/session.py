@@ -59,10 +59,16 @@ class Session:
         text = "".join(transaction.sql for transaction in others) + final
         try:
             connection.execute(text.encode())
-            self.world.numbers.replenish(connection)
         except psycopg.Error as error:
             return Trouble(connection.closed or isinstance(error, psycopg.OperationalError), str(error).strip())
         return None
+
+    def replenish(self) -> None:
+        """Reserve more ids where few are left. Not while transactions are being made or done."""
+        if self._connection is not None:
+            # Trouble will show again with the next group, which knows what to do about it.
+            with suppress(psycopg.Error):
+                self.world.numbers.replenish(self._connection)
 
     def recover(self, stop: threading.Event) -> None:
         """Look at the store again; connect again first, for as long as it takes, when the connection is lost."""
