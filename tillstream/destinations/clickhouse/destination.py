@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tillstream.change import Batch, Changes, Op, Table, TabSeparated
-from tillstream.destinations.clickhouse import layouts, links, quarantine, texts, unchanged
+from tillstream.destinations.clickhouse import layouts, quarantine, texts, unchanged
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
+from tillstream.destinations.clickhouse.linking import Linker
 from tillstream.destinations.clickhouse.links import Link
 from tillstream.destinations.clickhouse.rooms import Rooms
 from tillstream.flow.failpoints import failpoint
-
-Links = Mapping[str, Sequence[Link]]
 
 # Statements that bring the same rows again must not be taken for the ones before.
 _AGAIN = " settings insert_deduplicate = 0"
@@ -27,11 +27,11 @@ _HANDS = 2
 class ClickHouseDestination:
     """Bronze and mirror in a ClickHouse, embedded or server. `links` by the child table's warehouse name."""
 
-    def __init__(self, warehouse: Warehouse, links: Links, stream: str = "") -> None:
+    def __init__(self, warehouse: Warehouse, links: Mapping[str, Sequence[Link]], stream: str = "") -> None:
         self._warehouse = warehouse
-        self._links = links
         self._stream = stream
         self._rooms = Rooms(warehouse)
+        self._linker = Linker(warehouse, self._rooms, links)
         self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="till-writer")
 
     def ensure(self, table: Table) -> None:
@@ -46,11 +46,12 @@ class ClickHouseDestination:
         for place, changes in enumerate(batch.changes):
             name = changes.table.warehouse_name
             tables.setdefault(name, []).append((changes, f"{token}:{name}:{place}"))
-        if len(tables) == 1:
-            self._write_table(number, next(iter(tables.values())))
-        else:
-            self._write_tables(number, list(tables.values()))
-        self._link(number, tables)
+        work = [partial(self._write_table, number, pieces) for pieces in tables.values()]
+        pairs, unlinked = self._linker.gather(batch.changes)
+        if pairs is not None:
+            work.append(partial(self._linker.add, pairs, f"{token}:links"))
+        self._together(work)
+        self._linker.add_from_bronze(number, unlinked)
 
     def arrived(self, number: int) -> dict[str, int]:
         """Bronze rows of that batch, by warehouse table name."""
@@ -68,11 +69,11 @@ class ClickHouseDestination:
         for name in tables:
             layout = self._rooms.layout(name)
             feed = layouts.feed_query(layout, f"_till_batch = {number}")
-            columns = ", ".join(quoted(column) for column in _fed_columns(layout))
+            columns = ", ".join(quoted(column) for column in layouts.fed_columns(layout))
             self._warehouse.execute(f"insert into {layouts.mirror_name(layout)} ({columns}) {feed}{_AGAIN}")
             self._truncate(layout, number)
             self._quarantine(layout, number)
-        self._link(number, tables)
+        self._linker.add_from_bronze(number, tables)
 
     def discard(self, number: int, table: str) -> None:
         """Remove that batch's rows of one table from bronze; a mirror without a key loses them, too."""
@@ -88,25 +89,26 @@ class ClickHouseDestination:
         """End the writing threads. The warehouse stays open."""
         self._hands.shutdown()
 
-    def _write_tables(self, number: int, tables: Sequence[Sequence[tuple[Changes, str]]]) -> None:
-        work = [self._hands.submit(self._write_table, number, pieces) for pieces in tables]
+    def _together(self, work: Sequence[Callable[[], None]]) -> None:
+        """Do all of it, a few at a time. When this returns or raises, nobody works any more."""
+        if len(work) == 1:
+            work[0]()
+            return
+        begun = [self._hands.submit(task) for task in work]
         try:
-            for done in work:
-                done.result()
+            for task in begun:
+                task.result()
                 failpoint("during_write")
         finally:
-            # Whatever went wrong, nobody writes any more when this returns.
-            for waiting in work:
-                waiting.cancel()
-            wait(work, return_when=FIRST_EXCEPTION)
-            wait(work)
+            for task in begun:
+                task.cancel()
+            wait(begun)
 
     def _write_table(self, number: int, pieces: Sequence[tuple[Changes, str]]) -> None:
         for changes, token in pieces:
-            layout = self._rooms.layout(changes.table.warehouse_name)
             if isinstance(changes.rows, TabSeparated):
                 self._write_texts(number, changes.table, changes.rows, token)
-                self._quarantine(layout, number)
+                self._quarantine(self._rooms.layout(changes.table.warehouse_name), number)
             else:
                 self._write_rows(number, changes.table, changes.rows, token)
 
@@ -131,39 +133,12 @@ class ClickHouseDestination:
             self._quarantine(layout, number)
 
     def _truncate(self, layout: Table, number: int) -> None:
-        """Bury every row of the mirror that is older than the batch's last truncate."""
-        mirror, bronze = layouts.mirror_name(layout), layouts.bronze_name(layout)
-        columns = ", ".join(quoted(name) for name in layout.key or ("_row", "_batch"))
-        emptied = f"select {layouts.VERSION}, _till_committed_at from {bronze}"
-        emptied += f" where _till_batch = {number} and _till_op = 'T' order by 1 desc limit 1"
-        self._warehouse.execute(
-            f"insert into {mirror} ({columns}, _version, _deleted, _committed_at)"
-            f" select {columns}, emptied.1, 1, emptied.2 from (select *, ({emptied}) as emptied from {mirror} final)"
-            f" where _deleted = 0 and _version < emptied.1{_AGAIN}"
-        )
+        self._warehouse.execute(layouts.truncate_query(layout, number) + _AGAIN)
 
     def _quarantine(self, layout: Table, number: int) -> None:
         query = quarantine.unfit_query(layout, self._stream, number)
         if query is not None:
             self._warehouse.execute(query)
 
-    def _link(self, number: int, tables: Collection[str]) -> None:
-        """Add the pairs of all these tables' rows of the batch, in one statement."""
-        queries = []
-        for name in sorted(tables):
-            layout = self._rooms.layout(name)
-            columns = {column.name for column in layout.columns}
-            known = [link for link in self._links.get(name, ()) if link.column in columns]
-            if known and layout.key:
-                queries.append(links.pairs_query(layout, known, number))
-        if queries:
-            union = " union all ".join(queries)
-            self._warehouse.execute(f"insert into {links.LINKS} (link, from_id, to_id) {union}{_AGAIN}")
-
     def _delete(self, table: str, condition: str) -> None:
         self._warehouse.execute(f"alter table {table} delete where {condition} settings mutations_sync = 1")
-
-
-def _fed_columns(layout: Table) -> list[str]:
-    own = [column.name for column in layout.columns]
-    return [*own, "_version", "_deleted", "_committed_at", *([] if layout.key else ["_row", "_batch"])]

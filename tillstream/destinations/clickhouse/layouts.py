@@ -116,6 +116,26 @@ def modify_feed(table: Table) -> str:
     return f"alter table {feed_name(table)} modify query {feed_query(table)}"
 
 
+def fed_columns(table: Table) -> list[str]:
+    """The columns of the mirror in the order `feed_query` gives them."""
+    own = [column.name for column in table.columns]
+    return [*own, *MIRROR_TYPES, *([] if table.key else KEYLESS_TYPES)]
+
+
+def truncate_query(table: Table, number: int) -> str:
+    """SQL that buries every row of the mirror that is older than the batch's last truncate."""
+    columns = ", ".join(quoted(name) for name in table.key or KEYLESS_TYPES)
+    emptied = (
+        f"select {VERSION}, _till_committed_at from {bronze_name(table)}"
+        f" where _till_batch = {number} and _till_op = 'T' order by 1 desc limit 1"
+    )
+    return (
+        f"insert into {mirror_name(table)} ({columns}, _version, _deleted, _committed_at)"
+        f" select {columns}, emptied.1, 1, emptied.2 from (select *, ({emptied}) as emptied from {mirror_name(table)}"
+        " final) where _deleted = 0 and _version < emptied.1"
+    )
+
+
 def unfit_columns(table: Table) -> Sequence[tuple[Column, str]]:
     """Each column that can hold a text the mirror can't, with the SQL that finds such texts."""
     found = []

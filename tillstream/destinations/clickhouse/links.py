@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.destinations.clickhouse.layouts import DEDUPLICATION, ROW, bronze_name
@@ -72,20 +75,50 @@ def key_from_text(table: Table, text: str) -> str:
     )
 
 
-def pairs_query(table: Table, links: Sequence[Link], number: int) -> str:
-    """The pairs in one batch's bronze rows of a table: link, from_id, to_id."""
-    child = _joined([_bronze_text(table.column(name)) for name in table.key])
-    pairs = []
+def pairs(table: Table, links: Sequence[Link], rows: pa.Table) -> pa.Table | None:
+    """The pairs in these rows, ready for `mirror.links`; None where only the engine can work them out."""
+    kinds = [table.column(name).type.kind for name in (*table.key, *(link.column for link in links))]
+    if any(kind not in _AS_PRINTED for kind in kinds) or rows.column("_till_before").null_count < rows.num_rows:
+        return None
+    keys = [rows.column(name).cast(pa.string()) for name in table.key]
+    child = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, "\x1f")
+    pieces = []
     for link in links:
-        for parent in (_bronze_text(table.column(link.column)), _former_text(table.column(link.column))):
-            pairs.append(f"({literal(down(table, link))}, {parent}, {child})")
-            pairs.append(f"({literal(up(table, link))}, {child}, {parent})")
+        parent = rows.column(link.column).cast(pa.string())
+        known = pc.and_(pc.is_valid(parent), pc.is_valid(child))
+        parents, children = parent.filter(known), child.filter(known)
+        pieces += [_pieces(down(table, link), parents, children), _pieces(up(table, link), children, parents)]
+    return pa.concat_tables(pieces)
+
+
+def pairs_query(table: Table, links: Sequence[Link], number: int) -> str:
+    """SQL for the pairs in one batch's bronze rows and their old rows: link, from_id, to_id."""
+    child = _joined([_bronze_text(table.column(name)) for name in table.key])
+    now, former = [], []
+    for link in links:
+        column = table.column(link.column)
+        now += _both_ways(table, link, _bronze_text(column), child)
+        former += _both_ways(table, link, _former_text(column), child)
+    found = f"[{', '.join(now)}]"
+    if_former = f"if(isNull({ROW}._till_before), {found}, arrayConcat({found}, [{', '.join(former)}]))"
     return (
-        "select distinct pair.1 as link, assumeNotNull(pair.2) as from_id, assumeNotNull(pair.3) as to_id"
-        f" from (select arrayJoin([{', '.join(pairs)}]) as pair"
+        "select pair.1 as link, assumeNotNull(pair.2) as from_id, assumeNotNull(pair.3) as to_id"
+        f" from (select arrayJoin({if_former}) as pair"
         f" from {bronze_name(table)} as {ROW} where _till_batch = {number} and _till_op != 'T')"
         " where isNotNull(pair.2) and isNotNull(pair.3)"
     )
+
+
+def _both_ways(table: Table, link: Link, parent: str, child: str) -> list[str]:
+    return [
+        f"({literal(down(table, link))}, {parent}, {child})",
+        f"({literal(up(table, link))}, {child}, {parent})",
+    ]
+
+
+def _pieces(link: str, from_ids: pa.ChunkedArray, to_ids: pa.ChunkedArray) -> pa.Table:
+    names = pa.repeat(pa.scalar(link), len(from_ids))
+    return pa.Table.from_arrays([names, from_ids, to_ids], names=["link", "from_id", "to_id"])
 
 
 def _bronze_text(column: Column) -> str:
