@@ -40,16 +40,22 @@ class SchemaHistory:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._newest: dict[str, Remembered] = {}
+        self._known: dict[str, set[str]] = {}
         rows = warehouse.rows(
             "select table, max(version), argMax(columns, version), argMax(layout, version),"
-            f" argMax(fingerprint, version) from {SCHEMAS} group by table"
+            f" argMax(fingerprint, version), groupUniqArray(columns) from {SCHEMAS} group by table"
         )
-        for name, version, columns, layout, fingerprint in rows:
+        for name, version, columns, layout, fingerprint, known in rows:
             self._newest[name] = Remembered(version, table_from_json(columns), table_from_json(layout), fingerprint)
+            self._known[name] = set(known)
 
     def newest(self, name: str) -> Remembered | None:
         """The newest version of the table with that warehouse name."""
         return self._newest.get(name)
+
+    def had(self, table: Table) -> bool:
+        """Whether the table ever was exactly like that."""
+        return table_as_json(table) in self._known.get(table.warehouse_name, ())
 
     def record(self, table: Table, layout: Table, fingerprint: str) -> None:
         """Remember a new version."""
@@ -68,6 +74,7 @@ class SchemaHistory:
             },
         )
         self._newest[table.warehouse_name] = Remembered(version, table, layout, fingerprint)
+        self._known.setdefault(table.warehouse_name, set()).add(table_as_json(table))
 
 
 def table_as_json(table: Table) -> str:

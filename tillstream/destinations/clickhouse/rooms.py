@@ -48,11 +48,17 @@ class Rooms:
 
     def ensure(self, table: Table) -> None:
         """Make room for the table as it is now. SchemaChangeRefused if its old rows would not survive."""
-        name = table.warehouse_name
-        if self._seen.get(name) == table:
+        asked, name = table, table.warehouse_name
+        if self._seen.get(name) == asked:
             return
         remembered = self._history.newest(name)
-        layout = grown(remembered.layout, table) if remembered else table
+        if remembered is None:
+            layout = table
+        elif self._history.had(table):
+            # After a crash the log is read again from before the change: those rows fit as they did.
+            table, layout = remembered.table, remembered.layout
+        else:
+            layout = grown(remembered.layout, table)
         fingerprint = _fingerprint(layout)
         if remembered is None or remembered.fingerprint != fingerprint or name not in self._built:
             _refuse_reserved(layout)
@@ -60,7 +66,7 @@ class Rooms:
             self._built.add(name)
         if remembered is None or remembered.table != table or remembered.fingerprint != fingerprint:
             self._history.record(table, layout, fingerprint)
-        self._seen[name] = table
+        self._seen[name] = asked
         self._layouts[name] = layout
 
     def _build(self, layout: Table) -> None:

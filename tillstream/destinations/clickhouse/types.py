@@ -85,7 +85,7 @@ def fits(text: str, kind: ColumnType, *, in_key: bool = False) -> str | None:
 
 
 def printed(value: str, kind: ColumnType) -> str:
-    """SQL for the text of a mirrored value, such that reading it again gives the same value."""
+    """SQL for the text of a mirrored value, such that reading it again gives the same value; null for null."""
     if kind.kind == "array":
         text = printed("element", kind.element or ColumnType("text"))
         escaped = rf"replaceAll(replaceAll({text}, '\\', '\\\\'), '\"', '\\\"')"
@@ -94,7 +94,7 @@ def printed(value: str, kind: ColumnType) -> str:
     if kind.kind == "bytes":
         return rf"concat('\\x', lower(hex({value})))"
     if kind.kind == "bool":
-        return f"if({value}, 't', 'f')"
+        return f"multiIf({value}, 't', not {value}, 'f', null)"
     if kind.kind == "decimal" and kind.precision is not None:
         return f"toDecimalString({value}, {decimal_size(kind)[1]})"
     return f"toString({value})"

@@ -183,8 +183,6 @@ def _lookup_query(layout: Table, keys: Sequence[Key], names: Sequence[str]) -> s
     places = ", ".join(f"p{place}" for place in range(len(layout.key)))
     match = " and ".join(f"mirrored.{quoted(name)} = given.p{place}" for place, name in enumerate(layout.key))
     values = [printed(f"mirrored.{quoted(name)}", layout.column(name).type) for name in names]
-    # A null's text is null, but not for every kind.
-    values = [f"if(isNull(mirrored.{quoted(name)}), null, {text})" for name, text in zip(names, values, strict=True)]
     return (
         f"with given as ({given})"
         f" select {', '.join(f'given.{text}' for text in texts)}, mirrored._version, {', '.join(values)}"
