@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.shop import TABLES, Shop
+from tests.services.warehouse import empty
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.links import Link
@@ -25,10 +26,11 @@ PROFILE = load_profile("demo")
 
 @dataclass(slots=True)
 class Blueprint:
-    """What dbt built, as statements that build it again."""
+    """What dbt built, as statements that build it again; and the shop that was built last."""
 
     statements: list[str] = field(default_factory=list)
     definitions: Definitions = field(default_factory=Definitions)
+    shop: Shop | None = None
 
 
 @pytest.fixture(scope="session")
@@ -38,16 +40,20 @@ def blueprint() -> Blueprint:
 
 
 @pytest.fixture
-def shop(warehouse: Warehouse, blueprint: Blueprint, tmp_path: Path) -> Shop:
+def shop(engine: Warehouse, blueprint: Blueprint, tmp_path: Path) -> Shop:
     """An empty store, its warehouse, and its models deployed."""
-    shop = bare_shop(warehouse)
+    if blueprint.shop is not None and engine.value("select count() from system.tables where database = 'facts'"):
+        blueprint.shop.clear()
+        return blueprint.shop
+    empty(engine)
+    shop = blueprint.shop = bare_shop(engine)
     if not blueprint.statements:
-        with_endpoint(warehouse, tmp_path, lambda project: deploy(project, shop.layer))
-        blueprint.statements = _statements(warehouse)
+        with_endpoint(engine, tmp_path, lambda project: deploy(project, shop.layer))
+        blueprint.statements = _statements(engine)
         blueprint.definitions = shop.layer.definitions
     else:
         for statement in blueprint.statements:
-            warehouse.execute(statement)
+            engine.execute(statement)
         shop.layer.adopt(blueprint.definitions)
     return shop
 

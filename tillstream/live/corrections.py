@@ -21,35 +21,32 @@ def touched_buckets(rollup: Rollup, fact: Fact, number: int) -> str:
     return f"select distinct {_listed(rollup.keys)} from ({over(rollup, fact, changes)}\n)"
 
 
-def compared(rollup: Rollup, measures: Sequence[str], queries: tuple[str, str], buckets: str = "") -> str:
-    """Per bucket where they differ: its keys, and for each measure the first query's sum less the second's.
-
-    `buckets` narrows the comparison to the keys that this query yields.
-    """
-    where = f" where ({_listed(rollup.keys)}) in ({buckets})" if buckets else ""
+def difference(rollup: Rollup, fact: Fact, measures: Sequence[str], number: int) -> str:
+    """Per touched bucket that is wrong: its keys, and for each measure what it should be less what it is."""
     keys, values = _listed(rollup.keys), _listed(measures)
-    expected, found = queries
+    where = f" where ({keys}) in ({touched_buckets(rollup, fact, number)})" if rollup.keys else ""
     negated = ", ".join(f"-{quoted(name)} as {quoted(name)}" for name in measures)
-    sums = ", ".join(f"sum(signed.{quoted(name)})" for name in measures)
+    sums = ", ".join(f"sum(signed.{quoted(name)}) as {quoted(name)}" for name in measures)
     differs = " or ".join(f"sum(signed.{quoted(name)}) != 0" for name in measures)
-    grouped = ", ".join(f"signed.{quoted(name)}" for name in rollup.keys)
+    grouped = ", ".join(f"signed.{quoted(name)} as {quoted(name)}" for name in rollup.keys)
+    group_by = f" group by {', '.join(f'signed.{quoted(name)}' for name in rollup.keys)}" if rollup.keys else ""
     return (
-        f"select {grouped}, {sums} from (select {keys}, {values} from ({expected}\n){where}"
-        f" union all select {keys}, {negated} from ({found}){where}) as signed"
-        f" group by {grouped} having {differs}"
+        f"select {', '.join(filter(None, [grouped, sums]))} from ("
+        f"select {', '.join(filter(None, [keys, values]))} from ({rollup.sql}\n){where}"
+        f" union all select {', '.join(filter(None, [keys, negated]))} from {rollup.table}{where}"
+        f") as signed{group_by} having {differs}"
     )
 
 
-def correction(rollup: Rollup, fact: Fact, measures: Sequence[str], number: int) -> str:
-    """The insert that makes the touched buckets of a rollup agree with its fact."""
-    listed = f"{_listed(rollup.keys)}, {_listed(measures)}"
-    queries = (rollup.sql, f"select {listed} from {rollup.table}")
-    buckets = touched_buckets(rollup, fact, number)
+def insert(rollup: Rollup, measures: Sequence[str], rows: str) -> str:
+    """The insert of rows into a rollup."""
     # A correction may well equal an earlier one; it must not be taken for a repetition.
-    return (
-        f"insert into {rollup.table} ({listed}) {compared(rollup, measures, queries, buckets)}"
-        " settings insert_deduplicate = 0"
-    )
+    return f"insert into {rollup.table} ({_listed([*rollup.keys, *measures])}) {rows} settings insert_deduplicate = 0"
+
+
+def rebuild(rollup: Rollup, measures: Sequence[str]) -> str:
+    """The insert of a rollup's whole query."""
+    return insert(rollup, measures, f"select {_listed([*rollup.keys, *measures])} from ({rollup.sql}\n)")
 
 
 def _listed(names: Sequence[str]) -> str:

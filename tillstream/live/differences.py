@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.live.definitions import Fact
-from tillstream.live.touched import BATCHES_A_PARTITION, TABLE, warehouse_name
+from tillstream.live.touched import BATCHES_A_PARTITION, Touched, warehouse_name
 from tillstream.stores.profile import Profile
 
 _MARK = re.compile(r"true /\* only touched: (\w+)(?: by ([\w.]+)(\^?))? \*/")
@@ -21,6 +21,9 @@ ONE_BLOCK = (
     "max_insert_threads = 1, max_block_size = 4000000, min_insert_block_size_rows = 4000000,"
     " min_insert_block_size_bytes = 8000000000"
 )
+
+# How the stage of a correction begins; any other is what a batch changed.
+MENDING = "mend-"
 
 Types = Mapping[tuple[str, str], str]
 
@@ -38,23 +41,24 @@ class Differences:
     keys: Mapping[str, tuple[str, ...]]
     columns: Mapping[str, Mapping[str, str]]
 
-    def restricted(self, fact: Fact, number: int) -> str:
+    def links_of(self, fact: Fact) -> frozenset[str]:
+        """The links that the fact's query follows from its roots, as `mirror.links` names them."""
+        marks = _MARK.findall(fact.sql)
+        return frozenset(self._link_name(link) + upward for _, link, upward in marks if link)
+
+    def restricted(self, fact: Fact, touched: Touched) -> str:
         """The fact's query, for the roots the batch touched."""
-        touched = f"select id from {TABLE} where batch = {number} and root = {literal(fact.root)}"
 
         def restriction(mark: re.Match[str]) -> str:
             column, link, upward = mark.groups()
             if link is None:
-                return f"{column} in ({self._root_keys(fact, number)})"
-            ids = (
-                f"select cast(to_id as {self._end_type(link, upward == '^')}) from mirror.links"
-                f" where link = {literal(self._link_name(link) + upward)} and from_id in ({touched})"
-            )
-            return f"{column} in ({ids})"
+                return touched.restriction(column, self._root_type(fact), fact.root)
+            kind = self._end_type(link, upward == "^")
+            return touched.restriction(column, kind, fact.root, self._link_name(link) + upward)
 
         return _MARK.sub(restriction, fact.sql)
 
-    def stage(self, fact: Fact, number: int, stage: str) -> str:
+    def stage(self, fact: Fact, touched: Touched, stage: str) -> str:
         """The insert of the fact's changes into its delta: +1 for what now holds, -1 for what no longer does."""
         names = list(self.columns[fact.name])
         values = [name for name in names if name != "content"]
@@ -62,12 +66,12 @@ class Differences:
         merged = ", ".join(f"any(signed.{quoted(name)})" for name in values)
         return (
             f"insert into {fact.delta} (batch, stage, {listed}, content, sign)"
-            f" select {number}, {literal(stage)}, {merged}, signed.content, sum(signed.sign)"
+            f" select {touched.number}, {literal(stage)}, {merged}, signed.content, sum(signed.sign)"
             f" from (select {listed}, sipHash128(tuple({listed})) as content, toInt64(1) as sign"
-            f" from ({self.restricted(fact, number)}\n)"
+            f" from ({self.restricted(fact, touched)}\n)"
             f" union all select {listed}, content, -sign as sign from {fact.table}"
-            f" where {quoted(fact.key)} in ({self._root_keys(fact, number)})) as signed"
-            " group by signed.content having sum(signed.sign) != 0"
+            f" where {touched.restriction(quoted(fact.key), self._root_type(fact), fact.root)}) as signed"
+            f" group by signed.content having sum(signed.sign) != 0{' settings max_threads = 1' if touched.few else ''}"
         )
 
     def publish(self, fact: Fact, number: int, stage: str) -> str:
@@ -93,10 +97,9 @@ class Differences:
             f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, {rows}, content)"
         )
 
-    def _root_keys(self, fact: Fact, number: int) -> str:
+    def _root_type(self, fact: Fact) -> str:
         root = self.profile.root(fact.root)
-        kind = self.types[warehouse_name(self.profile, root.table), root.key]
-        return f"select cast(id as {kind}) from {TABLE} where batch = {number} and root = {literal(fact.root)}"
+        return self.types[warehouse_name(self.profile, root.table), root.key]
 
     def _end_type(self, name: str, upward: bool) -> str:
         """The type of the ids a link leads to: the parent's key going up, the child's going down."""

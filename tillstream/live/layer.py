@@ -7,16 +7,16 @@ reconcile  after a crash: the same question again, and what the rollups make of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from uuid import uuid4
 
 import pyarrow.compute as pc
 
 from tillstream.change import Batch, Changes, Table, TabSeparated
-from tillstream.destinations.clickhouse.client import Warehouse, literals
-from tillstream.errors import LedgerError
+from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.flow.failpoints import failpoint
-from tillstream.live import corrections, touched
+from tillstream.live import corrections
 from tillstream.live.definitions import (
     Definitions,
     Fact,
@@ -25,12 +25,22 @@ from tillstream.live.definitions import (
     load_definitions,
     store_definitions,
 )
-from tillstream.live.differences import Differences, counts_query
-from tillstream.live.touched import BATCHES_A_PARTITION, Arrived, Touching, arrivals_query, reached_roots
+from tillstream.live.differences import MENDING
+from tillstream.live.shape import read_shape
+from tillstream.live.staging import Staging
+from tillstream.live.touched import (
+    FEW,
+    TABLE,
+    Arrived,
+    Touched,
+    arrivals_query,
+    links_query,
+    reached_roots,
+)
 from tillstream.stores.profile import Profile
 
-# Full partitions of staged changes that are kept, for looking back.
-KEPT_PARTITIONS = 2
+# Statements that run at the same time.
+_HANDS = 2
 
 
 class LiveLayer:
@@ -38,11 +48,12 @@ class LiveLayer:
 
     def __init__(self, warehouse: Warehouse, profile: Profile) -> None:
         self.warehouse = warehouse
-        self._profile = profile
+        self.profile = profile
         self._seen: dict[str, Table] = {}
         self._staged: dict[int, dict[str, tuple[str, int]]] = {}
+        self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="till-live")
+        self.few = FEW
         self.definitions = load_definitions(warehouse)
-        self._last_staged = 0
         if self.ready:
             self._prepare()
 
@@ -74,42 +85,38 @@ class LiveLayer:
         """Work out what the batch changes, and keep it under its number."""
         arrived = _arrived(batch)
         self._follow_columns(batch)
-        self._clear_old(number)
-        statement = self._touching.statement(number, arrived)
-        if not statement:
+        self._staging.clear(number)
+        touched = self._touch(number, arrived)
+        if touched is None:
             self._staged[number] = {}
             return 0
-        self.warehouse.execute(statement)
         stage = uuid4().hex[:8]
-        facts = self._facts_of(arrived)
-        for place, fact in enumerate(facts):
-            if place:
-                failpoint("during_stage")
-            self.warehouse.execute(self._differences.stage(fact, number, stage))
-        self._staged[number] = self._counts(facts, number)
+        facts = self._facts_of(arrived, touched)
+        self._each("during_stage", [self._shape.differences.stage(fact, touched, stage) for fact in facts])
+        self._staged[number] = self._staging.counts(facts, number)
         return sum(count for _, count in self._staged[number].values())
 
     def publish(self, number: int) -> None:
         """Apply what was staged; what is applied already is ignored by its token."""
         staged = self._staged.pop(number, None)
         if staged is None:
-            staged = self._counts(self.definitions.facts, number)
-        for place, (name, (stage, _)) in enumerate(sorted(staged.items())):
-            if place:
-                failpoint("during_publish")
-            self.warehouse.execute(self._differences.publish(self.definitions.fact(name), number, stage))
+            staged = self._staging.counts(self.definitions.facts, number)
+        fact = self.definitions.fact
+        self._each(
+            "during_publish",
+            [self._shape.differences.publish(fact(name), number, stage) for name, (stage, _) in sorted(staged.items())],
+        )
 
     def reconcile(self, number: int) -> int:
         """Make facts, then rollups, right for everything the batch touched. Returns how many rows were mended."""
         arrived = self._arrived_in_bronze(number)
-        statement = self._touching.statement(number, arrived)
-        if not statement:
+        touched = self._touch(number, arrived)
+        if touched is None:
             return 0
-        self.warehouse.execute(statement)
-        facts = self._facts_of(arrived)
+        facts = self._facts_of(arrived, touched)
         mended = 0
         for fact in facts:
-            mended += self._mend_fact(fact, number)
+            mended += self._mend_fact(fact, touched)
             failpoint("during_reconcile")
         for rollup in self.definitions.rollups:
             if rollup.fact in {fact.name for fact in facts}:
@@ -117,18 +124,60 @@ class LiveLayer:
                 failpoint("during_reconcile")
         return mended
 
-    def measures(self, rollup: Rollup) -> tuple[str, ...]:
-        """The columns a rollup sums."""
+    def close(self) -> None:
+        """End the threads."""
+        self._hands.shutdown()
+
+    def measures(self, rollup: Rollup) -> dict[str, str]:
+        """The columns a rollup sums, and their types."""
         columns = self.warehouse.rows(
-            "select name from system.columns where database = {database:String} and table = {name:String}"
+            "select name, type from system.columns where database = {database:String} and table = {name:String}"
             " order by position",
             {"database": rollup.database, "name": rollup.name},
         )
-        return tuple(name for (name,) in columns if name not in rollup.keys)
+        return {name: kind for name, kind in columns if name not in rollup.keys}
 
-    def _mend_fact(self, fact: Fact, number: int) -> int:
-        stage = f"mend-{uuid4().hex[:8]}"
-        self.warehouse.execute(self._differences.stage(fact, number, stage))
+    def _touch(self, number: int, arrived: Arrived) -> Touched | None:
+        """What the batch touched; None if nothing."""
+        query = self._shape.touching.query(number, arrived)
+        if not query:
+            return None
+        found: dict[str, list[str]] = {}
+        rows = self.warehouse.rows(f"{query} limit {self.few + 1}")
+        for root, id_ in rows:
+            found.setdefault(root, []).append(id_)
+        if not rows:
+            return None
+        if len(rows) > self.few:
+            self.warehouse.execute(f"insert into {TABLE} select {number}, root, id from ({query})")
+            return Touched(number)
+        links = {
+            link: found[fact.root]
+            for fact in self.definitions.of_roots(found)
+            for link in self._shape.differences.links_of(fact)
+        }
+        if links:
+            for link, id_ in self.warehouse.rows(links_query(links)):
+                found.setdefault(link, []).append(id_)
+        return Touched(number, found)
+
+    def _each(self, failure: str, statements: Sequence[str]) -> None:
+        """Run statements at the same time, and wait for all of them even if one fails."""
+
+        def run(place: int, statement: str) -> None:
+            if place:
+                failpoint(failure)
+            self.warehouse.execute(statement)
+
+        running = [self._hands.submit(run, place, statement) for place, statement in enumerate(statements)]
+        wait(running)
+        for one in running:
+            one.result()
+
+    def _mend_fact(self, fact: Fact, touched: Touched) -> int:
+        stage = f"{MENDING}{uuid4().hex[:8]}"
+        number = touched.number
+        self.warehouse.execute(self._shape.differences.stage(fact, touched, stage))
         count = int(
             self.warehouse.value(
                 f"select count() from {fact.delta} where batch = {number} and stage = {{stage:String}}",
@@ -136,34 +185,32 @@ class LiveLayer:
             )
         )
         if count:
-            self.warehouse.execute(self._differences.publish(fact, number, stage))
+            self.warehouse.execute(self._shape.differences.publish(fact, number, stage))
         return count
 
     def _mend_rollup(self, rollup: Rollup, number: int) -> int:
         fact = self.definitions.fact(rollup.fact)
         measures = self.measures(rollup)
-        before = self._row_count(rollup)
-        self.warehouse.execute(corrections.correction(rollup, fact, measures, number))
-        return max(self._row_count(rollup) - before, 0)
+        if any("AggregateFunction" in kind for kind in measures.values()):
+            # States can't be taken back one by one.
+            self.warehouse.execute(f"truncate table {rollup.table}")
+            self.warehouse.execute(corrections.rebuild(rollup, list(measures)))
+            return 0
+        difference = corrections.difference(rollup, fact, list(measures), number)
+        count = int(self.warehouse.value(f"select count() from ({difference})"))
+        if count:
+            self.warehouse.execute(corrections.insert(rollup, list(measures), difference))
+        return count
 
-    def _row_count(self, rollup: Rollup) -> int:
-        return int(self.warehouse.value(f"select count() from {rollup.table}"))
-
-    def _facts_of(self, arrived: Arrived) -> tuple[Fact, ...]:
-        return self.definitions.of_roots(root.name for root in reached_roots(self._profile, arrived))
-
-    def _counts(self, facts: tuple[Fact, ...], number: int) -> dict[str, tuple[str, int]]:
-        rows = self.warehouse.rows(counts_query(facts, number))
-        counts = {name: (stage, int(count)) for name, stage, count in rows if not stage.startswith("mend-")}
-        if len(counts) < sum(not stage.startswith("mend-") for _, stage, _ in rows):
-            raise LedgerError(f"batch {number} was staged twice", hint="Run `till verify --repair`.")
-        return counts
+    def _facts_of(self, arrived: Arrived, touched: Touched) -> tuple[Fact, ...]:
+        reached = {root.name for root in reached_roots(self.profile, arrived)}
+        return self.definitions.of_roots(reached if touched.few is None else reached & touched.few.keys())
 
     def _arrived_in_bronze(self, number: int) -> Arrived:
         known = self.warehouse.rows(
             "select name from system.tables where database = 'bronze' and endsWith(engine, 'MergeTree')"
         )
-        tables = [name for (name,) in known if name in self._touching.keys]
+        tables = [name for (name,) in known if name in self._shape.touching.keys]
         rows = self.warehouse.rows(arrivals_query(number, tables)) if tables else []
         return Arrived(
             frozenset(name for name, count, _ in rows if count),
@@ -172,40 +219,9 @@ class LiveLayer:
 
     def _prepare(self) -> None:
         """Read what the statements are built from, and make room for staged changes."""
-        run = self.warehouse.execute
-        run("create database if not exists till")
-        run(touched.CREATE)
-        self._read_columns()
-        for fact in self.definitions.facts:
-            run(self._differences.create_delta(fact))
-        newest = " union all ".join(f"select max(batch) as batch from {table}" for table in self._staging_tables())
-        self._last_staged = int(self.warehouse.value(f"select max(batch) from ({newest})"))
-
-    def _staging_tables(self) -> list[str]:
-        return [touched.TABLE, *(fact.delta for fact in self.definitions.facts)]
-
-    def _read_columns(self) -> None:
-        names = literals(fact.name for fact in self.definitions.facts)
-        columns: dict[str, dict[str, str]] = {}
-        for table, name, kind in self.warehouse.rows(
-            f"select table, name, type from system.columns where database = 'facts' and table in ({names})"
-            " and name != 'sign' order by table, position"
-        ):
-            columns.setdefault(table, {})[name] = kind
-        types, keys = self._mirror_keys()
-        self._touching = Touching(self._profile, self.definitions, keys)
-        self._differences = Differences(self._profile, types, keys, columns)
-
-    def _mirror_keys(self) -> tuple[Mapping[tuple[str, str], str], Mapping[str, tuple[str, ...]]]:
-        types: dict[tuple[str, str], str] = {}
-        keys: dict[str, tuple[str, ...]] = {}
-        for table, name, kind in self.warehouse.rows(
-            "select table, name, type from system.columns where database = 'mirror' and is_in_primary_key"
-            " and table != 'links' order by table, position"
-        ):
-            types[table, name] = kind
-            keys[table] = (*keys.get(table, ()), name)
-        return types, keys
+        self._shape = read_shape(self.warehouse, self.profile, self.definitions)
+        self._staging = Staging(self.warehouse, self.definitions.facts)
+        self._staging.make_room(self._shape.differences)
 
     def _follow_columns(self, batch: Batch) -> None:
         """A table that comes in another shape than before may have another type of key."""
@@ -215,25 +231,7 @@ class LiveLayer:
             changed = changed or self._seen.get(name, changes.table) != changes.table
             self._seen[name] = changes.table
         if changed:
-            self._read_columns()
-
-    def _clear_old(self, number: int) -> None:
-        if number <= self._last_staged:
-            for table in self._staging_tables():
-                self.warehouse.execute(f"alter table {table} delete where batch = {number} settings mutations_sync = 1")
-        elif number % BATCHES_A_PARTITION == 0:
-            self._drop_partitions(number // BATCHES_A_PARTITION - KEPT_PARTITIONS)
-        self._last_staged = max(self._last_staged, number)
-
-    def _drop_partitions(self, before: int) -> None:
-        for table in self._staging_tables():
-            database, _, name = table.partition(".")
-            for (partition,) in self.warehouse.rows(
-                "select distinct partition from system.parts where active and database = {database:String}"
-                " and table = {name:String} and toUInt64(partition) < {before:Int64}",
-                {"database": database, "name": name, "before": before},
-            ):
-                self.warehouse.execute(f"alter table {table} drop partition {partition}")
+            self._shape = read_shape(self.warehouse, self.profile, self.definitions)
 
 
 def _arrived(batch: Batch) -> Arrived:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.destinations.clickhouse.client import literal, literals, quoted
 from tillstream.live.definitions import Definitions
 from tillstream.stores.profile import Profile, Reach, Root
 
@@ -18,6 +18,10 @@ CREATE = (
     f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, root, id)"
     " settings index_granularity = 1024"
 )
+
+
+# As many ids as this are written into the statements; more are looked up in `till.touched`.
+FEW = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,40 @@ def reached_roots(profile: Profile, arrived: Arrived) -> tuple[Root, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """What a batch touched, by the name of the root, or of the link that leads from the roots to other rows.
+
+    Ids that are `few` are at hand. Otherwise (None) the roots' ids are in `till.touched`, and links are followed
+    where they are needed: the engine plans a list of literals twice as fast, but not a long one.
+    """
+
+    number: int
+    few: Mapping[str, Sequence[str]] | None = None
+
+    def restriction(self, column: str, kind: str, root: str, link: str = "") -> str:
+        """The condition that `column`, a key of that type, belongs to what was touched."""
+        if self.few is not None:
+            ids = self.few.get(link or root, ())
+            return f"{column} in ({literals(ids)})" if ids else "false"
+        roots = f"from {TABLE} where batch = {self.number} and root = {literal(root)}"
+        if not link:
+            return f"{column} in (select cast(id as {kind}) {roots})"
+        return (
+            f"{column} in (select cast(to_id as {kind}) from mirror.links"
+            f" where link = {literal(link)} and from_id in (select id {roots}))"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Touching:
-    """Builds the statement that finds what a batch touched. `keys` has each table's key columns, by warehouse name."""
+    """Builds the query that finds what a batch touched. `keys` has each table's key columns, by warehouse name."""
 
     profile: Profile
     definitions: Definitions
     keys: Mapping[str, tuple[str, ...]]
 
-    def statement(self, number: int, arrived: Arrived) -> str:
-        """The insert of the batch's touched roots into `till.touched`; empty when it can't touch any."""
+    def query(self, number: int, arrived: Arrived) -> str:
+        """The batch's touched roots: root and id; empty when it can't touch any."""
         branches = [
             f"select {literal(root.name)} as root, id from ({branch})"
             for root in reached_roots(self.profile, arrived)
@@ -59,7 +88,7 @@ class Touching:
         ]
         if not branches:
             return ""
-        return f"insert into {TABLE} select distinct {number}, root, id from ({' union all '.join(branches)})"
+        return f"select distinct root, id from ({' union all '.join(branches)})"
 
     def _branches(self, root: Root, number: int, arrived: Arrived) -> Iterator[str]:
         truncated = False
@@ -74,8 +103,12 @@ class Touching:
 
     def _by_column(self, reach: Reach, number: int) -> Iterator[str]:
         bronze = f"bronze.{quoted(self._name(reach.table))}"
-        column = quoted(reach.column)
-        yield f"select assumeNotNull({column}) as id from {bronze} where _till_batch = {number} and isNotNull({column})"
+        # Qualified, because a column may well be called "id" itself.
+        column = f"changed.{quoted(reach.column)}"
+        yield (
+            f"select assumeNotNull({column}) as id from {bronze} as changed"
+            f" where changed._till_batch = {number} and isNotNull({column})"
+        )
         if f"{reach.table}.{reach.column}" in {link.name for link in self.profile.links}:
             # An update or a delete may have taken the row from a root that it does not name any more.
             child = _id_text(self.keys[self._name(reach.table)])
@@ -111,6 +144,14 @@ def _id_text(key: Collection[str]) -> str:
     """A bronze row's id, as `mirror.links` writes it."""
     names = [quoted(name) for name in key]
     return names[0] if len(names) == 1 else rf"concatWithSeparator('\x1f', {', '.join(names)})"
+
+
+def links_query(links: Mapping[str, Collection[str]]) -> str:
+    """What these links lead to, each from the ids given for it: link and id."""
+    return " union all ".join(
+        f"select distinct link, to_id from mirror.links where link = {literal(link)} and from_id in ({literals(ids)})"
+        for link, ids in links.items()
+    )
 
 
 def arrivals_query(number: int, tables: Iterable[str]) -> str:

@@ -199,3 +199,10 @@ def _check(profile: Profile, origin: str) -> None:
             f'store profile "{origin}" uses the link "{undeclared[0]}", which it does not declare',
             hint="Add it to [links].",
         )
+    for root in profile.roots:
+        for reach in root.reaches:
+            if reach.through and not reach.through.startswith(f"{root.table}."):
+                raise ConfigError(
+                    f'root "{root.name}" in store profile "{origin}" is reached through "{reach.through}"',
+                    detail=f'Only links of its own table, "{root.table}", lead to it.',
+                )

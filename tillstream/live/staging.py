@@ -1,0 +1,64 @@
+"""Where a batch's changes wait between being worked out and being published: one delta table per fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.errors import LedgerError
+from tillstream.live import touched
+from tillstream.live.definitions import Fact
+from tillstream.live.differences import MENDING, Differences, counts_query
+from tillstream.live.touched import BATCHES_A_PARTITION
+
+# Full partitions of staged changes that are kept, for looking back.
+KEPT_PARTITIONS = 2
+
+
+@dataclass(slots=True)
+class Staging:
+    """The delta tables of these facts, and `till.touched`."""
+
+    warehouse: Warehouse
+    facts: Sequence[Fact]
+    _newest: int = 0
+
+    def make_room(self, differences: Differences) -> None:
+        """Create what is not there, and look how far staging got."""
+        self.warehouse.execute("create database if not exists till")
+        self.warehouse.execute(touched.CREATE)
+        for fact in self.facts:
+            self.warehouse.execute(differences.create_delta(fact))
+        newest = " union all ".join(f"select max(batch) as batch from {table}" for table in self._tables())
+        self._newest = int(self.warehouse.value(f"select max(batch) from ({newest})"))
+
+    def clear(self, number: int) -> None:
+        """Make sure that nothing is staged for a batch; now and then, drop what is old."""
+        if number <= self._newest:
+            for table in self._tables():
+                self.warehouse.execute(f"alter table {table} delete where batch = {number} settings mutations_sync = 1")
+        elif number % BATCHES_A_PARTITION == 0:
+            self._drop_partitions(number // BATCHES_A_PARTITION - KEPT_PARTITIONS)
+        self._newest = max(self._newest, number)
+
+    def counts(self, facts: Sequence[Fact], number: int) -> dict[str, tuple[str, int]]:
+        """Per fact with staged changes: their stage and how many there are."""
+        rows = [row for row in self.warehouse.rows(counts_query(facts, number)) if not row[1].startswith(MENDING)]
+        counts = {name: (stage, int(count)) for name, stage, count in rows}
+        if len(counts) < len(rows):
+            raise LedgerError(f"batch {number} was staged twice", hint="Run `till verify --repair`.")
+        return counts
+
+    def _tables(self) -> list[str]:
+        return [touched.TABLE, *(fact.delta for fact in self.facts)]
+
+    def _drop_partitions(self, before: int) -> None:
+        for table in self._tables():
+            database, _, name = table.partition(".")
+            for (partition,) in self.warehouse.rows(
+                "select distinct partition from system.parts where active and database = {database:String}"
+                " and table = {name:String} and toUInt64(partition) < {before:Int64}",
+                {"database": database, "name": name, "before": before},
+            ):
+                self.warehouse.execute(f"alter table {table} drop partition {partition}")
