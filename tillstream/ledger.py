@@ -96,7 +96,7 @@ def digest(batch: Batch) -> str:
     from tillstream.change import META_SCHEMA, TabSeparated
 
     fingerprint = hashlib.blake2b(digest_size=12)
-    for changes in batch.changes:
+    for changes in sorted(batch.changes, key=lambda each: each.table.full_name):
         fingerprint.update(changes.table.full_name.encode())
         rows = changes.rows
         if isinstance(rows, TabSeparated):

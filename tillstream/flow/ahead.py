@@ -1,35 +1,32 @@
-"""Reading one batch ahead: the source decodes while the destination writes."""
+"""Reading ahead: the source decodes while the destination writes."""
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-DEPTH = 1
-
-
-class _End:
-    """What follows the last item: the error that ended them, or none."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
 
 
 class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
     """The same items, read by a thread of their own. Leaving the block closes the generator behind them.
 
+    One item waits at a time. What arrives meanwhile is joined to it, as far as `join` allows.
     An error of the generator comes out where the caller waits for the next item.
     """
 
-    def __init__(self, items: Iterator[Item]) -> None:
+    def __init__(self, items: Iterator[Item], join: Callable[[Item, Item], Item | None] = lambda *_: None) -> None:
         self._items = items
-        self._waiting: queue.Queue[Item | _End] = queue.Queue(maxsize=DEPTH)
-        self._left = threading.Event()
+        self._join = join
+        self._turn = threading.Condition()
+        self._waiting: deque[Item] = deque()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._left = False
         self._reader = threading.Thread(target=self._read, name="till-reader", daemon=True)
 
     def __enter__(self) -> Iterator[Item]:
@@ -39,34 +36,48 @@ class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._left.set()
+        with self._turn:
+            self._left = True
+            self._turn.notify_all()
         self._reader.join()
 
     def _received(self) -> Iterator[Item]:
-        while not isinstance(item := self._waiting.get(), _End):
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._waiting or self._ended)
+                if not self._waiting:
+                    break
+                item = self._waiting.popleft()
+                self._turn.notify_all()
             yield item
-        if item.error is not None:
-            raise item.error
+        if self._error is not None:
+            raise self._error
 
     def _read(self) -> None:
         try:
-            self._hand_over()
+            for item in self._items:
+                if not self._put(item):
+                    break
+            if isinstance(self._items, Generator):
+                self._items.close()
         except BaseException as error:
-            self._put(_End(error))
-        else:
-            self._put(_End())
+            self._error = error
+        finally:
+            with self._turn:
+                self._ended = True
+                self._turn.notify_all()
 
-    def _hand_over(self) -> None:
-        with closing(self._items) as items:  # type: ignore[type-var]  # generators have close
-            for item in items:
-                self._put(item)
-                if self._left.is_set():
-                    return
-
-    def _put(self, item: Item | _End) -> None:
-        while not self._left.is_set():
-            try:
-                self._waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
+    def _put(self, item: Item) -> bool:
+        """Leave an item for the caller; False when nobody wants any more."""
+        with self._turn:
+            if self._waiting and not self._left:
+                both = self._join(self._waiting[-1], item)
+                if both is not None:
+                    self._waiting[-1] = both
+                    return True
+            self._turn.wait_for(lambda: not self._waiting or self._left)
+            if self._left:
+                return False
+            self._waiting.append(item)
+            self._turn.notify_all()
+            return True

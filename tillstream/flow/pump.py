@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from tillstream.change import Batch, Changes, Position
 from tillstream.errors import LedgerError, Retry, TillError
 from tillstream.flow.ahead import ReadAhead
+from tillstream.flow.batcher import Batcher
 from tillstream.flow.failpoints import failpoint
 from tillstream.flow.gate import Gate
 from tillstream.ledger import Entry, Landing, Ledger, digest
@@ -50,6 +51,7 @@ class Pump:
         self.layer = layer
         self.stream = source.name
         self.gate = Gate()
+        self.batcher = Batcher()
         self.position: Position | None = None
         self.before_stream: Callable[[], None] = lambda: None
         self._watcher = watcher or Watcher()
@@ -74,7 +76,7 @@ class Pump:
         """Recover, then read on from there, one batch ahead of the caller, until `stop` is set."""
         self.position = self.recover()
         self._watcher.troubled(None)
-        with ReadAhead(self.source.read(after=self.position)) as ahead:
+        with ReadAhead(self.source.read(self.position), self.batcher.joined) as ahead:
             streaming = False
             for batch in ahead:
                 if stop.is_set():
