@@ -139,6 +139,12 @@ def test_orders_are_placed_now(store: str) -> None:
     assert latest >= start  # type: ignore[operator]
 
 
+def test_a_plan_ends_in_time_though_nothing_is_due(store: str) -> None:
+    lived = simulate(store, Plan(0.1, duration=timedelta(seconds=0.5)), threading.Event())
+    assert lived.transactions == 1
+    assert 0.5 <= lived.seconds < 3
+
+
 def test_it_stops_when_told(store: str) -> None:
     stop = threading.Event()
 

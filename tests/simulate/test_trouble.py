@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,6 +18,8 @@ from tillstream.errors import StoreError
 from tillstream.simulate.life import Lived, Plan, simulate
 from tillstream.simulate.schema import create_schema
 from tillstream.simulate.server import EmbeddedPostgres
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_a_restart_of_the_server_is_survived(server: EmbeddedPostgres, store: str) -> None:
@@ -37,6 +42,25 @@ def test_a_restart_of_the_server_is_survived(server: EmbeddedPostgres, store: st
     stop.set()
     [lived] = outcome
     assert lived.reconnections >= 1
+    assert broken(store) == {}
+
+
+LIVE_AND_TELL = """
+import sys, threading
+from tillstream.simulate.life import Plan, simulate
+simulate(sys.argv[1], Plan(2_000), threading.Event(), lambda lived: print(lived.transactions, flush=True))
+"""
+
+
+def test_a_kill_leaves_whole_transactions_and_the_next_goes_on(store: str) -> None:
+    command = [sys.executable, "-c", LIVE_AND_TELL, store]
+    for _ in range(2):
+        with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            while int(process.stdout.readline()) < 150:
+                pass
+            process.kill()
+        assert live(store, 100).refusals == 0
     assert broken(store) == {}
 
 

@@ -18,6 +18,7 @@ from tillstream.simulate.present.session import Session, Trouble
 Clock = Callable[[], datetime]
 _GROUP = 100
 _TICK_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.1
 _MOST_TROUBLE = 20
 
 
@@ -183,6 +184,6 @@ class _Pace:
         return max(wanted, 0)
 
     def seconds_to_next(self, now: float) -> float:
-        """How long nothing is due. Small steps, so that a group is never larger than a tick's worth."""
+        """How long to wait before looking again: a tick at least, and never past the end of a plan by much."""
         elapsed = (now - self._since) * self._rate
-        return max(_TICK_SECONDS, (math.floor(elapsed) + 1 - elapsed) / self._rate)
+        return min(max(_TICK_SECONDS, (math.floor(elapsed) + 1 - elapsed) / self._rate), _LONGEST_WAIT_SECONDS)

@@ -19,6 +19,7 @@ from tillstream.simulate.schema import connect, require_schema
 
 # One simulator a database: two would not know of each other's orders.
 _LOCK = 7_455_083_112
+_PATIENCE_SECONDS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -114,13 +115,7 @@ class Session:
         self._connection = connection = connect(self._url)
         connection.autocommit = True
         require_schema(connection)
-        row = connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
-        if row is None or not row[0]:
-            raise StoreError(
-                f'another simulator drives database "{connection.info.dbname}"',
-                detail="Two of them would not know of each other's orders.",
-                hint="Stop the other one, or give this one a database of its own.",
-            )
+        _take_lock(connection)
         connection.execute("set synchronous_commit = off")
         self._world = load_world(connection, self._seed)
 
@@ -128,3 +123,17 @@ class Session:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _take_lock(connection: psycopg.Connection[Any]) -> None:
+    try:
+        # One that was killed a moment ago still holds it until the server has noticed.
+        connection.execute(f"set lock_timeout = '{_PATIENCE_SECONDS}s'".encode())
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("reset lock_timeout")
+    except psycopg.errors.LockNotAvailable:
+        raise StoreError(
+            f'another simulator drives database "{connection.info.dbname}"',
+            detail="Two of them would not know of each other's orders.",
+            hint="Stop the other one, or give this one a database of its own.",
+        ) from None
