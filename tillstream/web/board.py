@@ -15,6 +15,8 @@ from tillstream.web.panels import Panel
 
 # At times nothing lands, and yet a minute passes or a day begins.
 STALE_AFTER = 5.0
+# What can't be read may be about to be built.
+BROKEN_AFTER = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,15 @@ class Board:
             self._left_out = set(self.panels)
         for name, panel in self.panels.items():
             age = now - self._read_at.get(name, 0.0)
-            if name not in before or age > STALE_AFTER or (name in self._left_out and age * 1000 >= panel.every_ms):
+            if name not in before or age > _patience(before[name]) or self._is_due(panel, age):
                 fresh[name] = self.read(name, number)
                 self._read_at[name] = now
                 self._left_out.discard(name)
         self.shown = fresh
         return any(fresh[name].changed_in == number for name in fresh)
+
+    def _is_due(self, panel: Panel, age: float) -> bool:
+        return panel.name in self._left_out and age * 1000 >= panel.every_ms
 
     @property
     def has_more(self) -> bool:
@@ -87,3 +92,7 @@ class Board:
         same = before is not None and before.rows == rows and before.error == error
         changed_in = before.changed_in if before is not None and same else number
         return Shown(rows, changed_in, datetime.now(UTC), (time.perf_counter() - started) * 1000, error)
+
+
+def _patience(shown: Shown) -> float:
+    return BROKEN_AFTER if shown.error else STALE_AFTER

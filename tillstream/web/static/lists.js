@@ -110,17 +110,7 @@ export function orders(rows, { zone }) {
   if (!filled) body.replaceChildren();
   keyed(body, rows, {
     key: (row) => row.order_id,
-    make: (row) => make("tr", {
-      className: filled ? "new" : "",
-      children: [
-        make("td", { text: `#${row.order_id}` }),
-        make("td", { className: "quiet" }),
-        make("td", { className: "roomy" }),
-        make("td", { className: "number roomy" }),
-        make("td", { className: "number" }),
-        make("td", { children: [make("span")] }),
-      ],
-    }),
+    make: (row) => orderRow(row, filled),
     fill: (child, row) => {
       const [, placed, city, units, total, state] = child.children;
       placed.textContent = clock(row.placed_at, zone, { seconds: true });
@@ -131,6 +121,22 @@ export function orders(rows, { zone }) {
       state.firstChild.textContent = words(row.status);
     },
   });
+}
+
+function orderRow(row, isNews) {
+  const line = make("tr", {
+    className: isNews ? "new" : "",
+    children: [
+      make("td", { text: `#${row.order_id}` }),
+      make("td", { className: "quiet" }),
+      make("td", { className: "roomy" }),
+      make("td", { className: "number roomy" }),
+      make("td", { className: "number" }),
+      make("td", { children: [make("span")] }),
+    ],
+  });
+  line.addEventListener("animationend", () => line.classList.remove("new"));
+  return line;
 }
 
 export function stock(rows) {
