@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tests.services.models", "tests.services.postgres", "tests.services.warehouse"]
+pytest_plugins = ["tests.services.warehouse", "tests.services.models", "tests.services.postgres"]
 
 
 @pytest.hookimpl(wrapper=True)
