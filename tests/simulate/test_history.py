@@ -93,6 +93,34 @@ def test_foreign_keys_and_indexes_are_back(loaded: str, database: str) -> None:
     assert rows(loaded, query) == rows(database, query)
 
 
+@pytest.mark.parametrize(
+    ("more", "less"),
+    [
+        ("extract(hour from placed_at) between 19 and 21", "extract(hour from placed_at) between 2 and 4"),
+        ("extract(isodow from placed_at) in (6, 7)", "extract(isodow from placed_at) in (3, 4)"),
+        ("extract(month from placed_at) = 12", "extract(month from placed_at) = 2"),
+        ("placed_at between '2026-05-21' and '2026-11-21'", "placed_at between '2025-11-21' and '2026-05-21'"),
+        ("payment_method_id = 1", "payment_method_id = 5"),
+        ("customer_id <= 100", "customer_id > 200"),
+    ],
+)
+def test_people_buy_when_and_how_people_do(loaded: str, more: str, less: str) -> None:
+    query = f"select count(*) filter (where {more}), count(*) filter (where {less}) from orders"
+    [(often, seldom)] = rows(loaded, query)
+    assert often > seldom > 0  # type: ignore[operator]
+
+
+def test_few_products_make_most_of_the_sales(loaded: str) -> None:
+    query = """
+        select sum(sold) filter (where place <= 12) / sum(sold) from (
+            select count(*) as sold, row_number() over (order by count(*) desc) as place
+            from order_lines group by product_id
+        ) ranked
+    """
+    [(share,)] = rows(loaded, query)
+    assert share > 0.4  # type: ignore[operator]
+
+
 def test_progress_goes_from_none_to_all(database: str) -> None:
     create_schema(database)
     seen: list[float] = []

@@ -117,7 +117,7 @@ def test_ids_go_on_without_a_gap_after_a_clean_end(store: str) -> None:
 
 def test_the_rate_is_kept(store: str) -> None:
     lived = simulate(store, Plan(50, duration=timedelta(seconds=2)), threading.Event())
-    assert 80 <= lived.transactions <= 101
+    assert 60 <= lived.transactions <= 101
 
 
 def test_a_slow_rate_is_kept_too(store: str) -> None:

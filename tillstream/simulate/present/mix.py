@@ -50,10 +50,11 @@ _WEIGHTS = list(accumulate(weight for weight, _ in MIX.values()))
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction: what kind it is, and its SQL from `begin` to `commit` or `rollback`."""
+    """One transaction: what kind it is, its SQL from `begin` to `commit` or `rollback`, and which of both."""
 
     kind: str
     sql: str
+    commits: bool = True
 
 
 def next_transaction(world: World, now: datetime) -> Transaction:
@@ -63,5 +64,5 @@ def next_transaction(world: World, now: datetime) -> Transaction:
     if statements is None:
         kind = _NAMES[0]
         statements = carts.fill(world, now)
-    end = "rollback" if kind in _ROLLED_BACK else "commit"
-    return Transaction(kind, f"begin; {'; '.join(statements)}; {end};\n")
+    commits = kind not in _ROLLED_BACK
+    return Transaction(kind, f"begin; {'; '.join(statements)}; {'commit' if commits else 'rollback'};\n", commits)

@@ -55,11 +55,11 @@ class Session:
         connection = self._connection
         if connection is None:
             return Trouble(connection_lost=True, message="There is no connection.")
-        *others, last = group
-        final = last.sql.replace("begin;", "begin; set local synchronous_commit = on;", 1)
-        text = "".join(transaction.sql for transaction in others) + final
+        statements = [transaction.sql for transaction in group]
+        last = max((place for place, transaction in enumerate(group) if transaction.commits), default=0)
+        statements[last] = statements[last].replace("begin;", "begin; set local synchronous_commit = on;", 1)
         try:
-            connection.execute(text.encode())
+            connection.execute("".join(statements).encode())
         except psycopg.Error as error:
             return Trouble(connection.closed or isinstance(error, psycopg.OperationalError), str(error).strip())
         return None
