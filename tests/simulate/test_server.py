@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psycopg
@@ -223,75 +220,3 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="can't write to"):
         EmbeddedPostgres(tmp_path / "file" / "postgres").start()
-
-
-# ---------- as root, and as somebody else
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root to become somebody else")
-
-
-def start_and_ask(folder: Path, answer: Connection) -> None:
-    nobody = pwd.getpwnam("nobody")
-    os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
-    try:
-        with EmbeddedPostgres(folder, QUICK) as server:
-            answer.send(value(server.url, "select 'answers'"))
-    except StoreError as error:
-        answer.send(str(error))
-
-
-def run_as_nobody(folder: Path) -> str:
-    # A fork, because nobody may be unable to execute the interpreter of root.
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=start_and_ask, args=(folder, theirs))
-    process.start()
-    theirs.close()
-    answer: str = ours.recv()
-    process.join()
-    ours.close()
-    return answer
-
-
-@pytest.fixture
-def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of nobody's, below folders that everybody may enter."""
-    place = Path("/var/tmp") / f"tillstream-test-{os.getpid()}"
-    place.mkdir()
-    nobody = pwd.getpwnam("nobody")
-    os.chown(place, nobody.pw_uid, nobody.pw_gid)
-    yield place
-    shutil.rmtree(place)
-
-
-@as_root
-def test_an_ordinary_user_runs_the_server_as_themselves(open_folder: Path) -> None:
-    assert run_as_nobody(open_folder / "postgres") == "answers"
-    assert (open_folder / "postgres" / "data").stat().st_uid == pwd.getpwnam("nobody").pw_uid
-
-
-@as_root
-def test_root_runs_the_server_of_an_ordinary_user_as_that_user(open_folder: Path) -> None:
-    run_as_nobody(open_folder / "postgres")
-    with EmbeddedPostgres(open_folder / "postgres", QUICK) as server:
-        assert Path(f"/proc/{server.process_id}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
-
-
-@as_root
-def test_a_store_of_root_is_refused_to_an_ordinary_user(open_folder: Path) -> None:
-    folder = open_folder / "postgres"
-    with EmbeddedPostgres(folder, QUICK):
-        pass
-    assert "detail" in run_as_nobody(folder)
-
-
-@as_root
-def test_root_uses_a_folder_that_the_server_may_not_enter_without_opening_it(tmp_path: Path) -> None:
-    private = tmp_path / "home"
-    private.mkdir(mode=0o700)
-    with EmbeddedPostgres(private / "postgres", QUICK) as server:
-        assert value(server.url, "select 1") == 1
-        server.restart()
-        assert value(server.url, "select 1") == 1
-    assert private.stat().st_mode & 0o777 == 0o700
