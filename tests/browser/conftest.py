@@ -8,9 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.shop import Shop, open_shop
+
+
+# A busy machine takes its time; what is expected still comes.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium() -> str:
@@ -48,7 +53,7 @@ def open_page(browser: Browser, shop: Shop) -> Iterator[Callable[..., Page]]:
 
     def open_one(width: int = 1360, height: int = 900, color_scheme: str = "light") -> Page:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=color_scheme)  # type: ignore[arg-type]  # a literal
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
         page.on(
             "console",

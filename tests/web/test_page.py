@@ -27,7 +27,7 @@ class Listener:
         self._lines = lines
         self.last_id = ""
 
-    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 20) -> dict[str, Any]:
+    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """The first state that is as wanted."""
         deadline = time.monotonic() + seconds
         seen = None
@@ -45,12 +45,12 @@ class Listener:
 @contextmanager
 def listening(shop: Shop, last_id: str = "") -> Iterator[Listener]:
     headers = {"Last-Event-ID": last_id} if last_id else {}
-    with httpx.stream("GET", f"{shop.url}/events", headers=headers, timeout=20) as answer:
+    with httpx.stream("GET", f"{shop.url}/events", headers=headers, timeout=60) as answer:
         yield Listener(answer.iter_lines())
 
 
 def get(shop: Shop, path: str) -> httpx.Response:
-    return httpx.get(shop.url + path, timeout=20)
+    return httpx.get(shop.url + path, timeout=60)
 
 
 def test_a_landing_is_pushed_with_new_numbers_and_its_age(shop: Shop) -> None:

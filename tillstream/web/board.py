@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,35 +49,37 @@ class Board:
         self._parameters = dict(parameters)
         self._read_at: dict[str, float] = {}
         self._left_out: set[str] = set()
-        self._lock = threading.Lock()
 
-    def refresh(self, number: int, *, landed: bool) -> bool:
-        """Read what is due, as part of the state of that number. True if anything reads differently.
+    def refresh(self, number: int, *, landed: bool) -> None:
+        """Read what is due, as part of the state of that number.
 
-        After a landing all panels are due but those that were read less than their `every_ms` ago, which
-        become due when that time has passed.
+        After a landing those panels are read that are read every time; the others become due when their
+        `every_ms` has passed, and are left to a later call so that they hold nothing up.
         """
-        before = self.shown
+        fresh = dict(self.shown)
         now = time.monotonic()
-        fresh = dict(before)
         if landed:
-            self._left_out = set(self.panels)
+            self._left_out = {name for name, panel in self.panels.items() if panel.every_ms}
         for name, panel in self.panels.items():
+            shown = fresh.get(name)
             age = now - self._read_at.get(name, 0.0)
-            if name not in before or age > _patience(before[name]) or self._is_due(panel, age):
+            due = not panel.every_ms if landed else self._due_in(name, now) <= 0
+            if shown is None or age > _patience(shown) or due:
                 fresh[name] = self.read(name, number)
                 self._read_at[name] = now
                 self._left_out.discard(name)
         self.shown = fresh
-        return any(fresh[name].changed_in == number for name in fresh)
-
-    def _is_due(self, panel: Panel, age: float) -> bool:
-        return panel.name in self._left_out and age * 1000 >= panel.every_ms
 
     @property
-    def has_more(self) -> bool:
-        """Whether a panel still waits for its time since the last landing."""
-        return bool(self._left_out)
+    def due_in(self) -> float | None:
+        """Seconds until a panel that was left out is due; None when there is none."""
+        now = time.monotonic()
+        return min((max(self._due_in(name, now), 0.0) for name in self._left_out), default=None)
+
+    def _due_in(self, name: str, now: float) -> float:
+        if name not in self._left_out:
+            return math.inf
+        return self._read_at.get(name, 0.0) + self.panels[name].every_ms / 1000 - now
 
     def read(self, name: str, number: int = 0) -> Shown:
         """Read one panel now. What can't be read says why; the others are not held up by it."""

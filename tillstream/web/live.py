@@ -148,7 +148,8 @@ class Live:
     def _patience(self) -> float | None:
         if not self._listeners:
             return None
-        return LONGEST_PAUSE / 4 if self.board.has_more else LONGEST_PAUSE
+        due_in = self.board.due_in
+        return LONGEST_PAUSE if due_in is None else min(LONGEST_PAUSE, due_in)
 
     def _advance(self) -> None:
         number = self.state.number + 1

@@ -45,7 +45,12 @@ function compare(element, today, yesterday, figure, show) {
     element.textContent = `${show(yesterday)} yesterday`;
     return;
   }
-  const change = Number(today) / Number(yesterday) - 1;
+  const times = Number(today) / Number(yesterday);
+  if (times >= 4) {
+    element.replaceChildren(make("b", { className: "up", text: `▲ ${count(times)} ×` }), " yesterday by now");
+    return;
+  }
+  const change = times - 1;
   const up = change >= 0;
   const mark = make("b", { className: up ? "up" : "down", text: `${up ? "▲" : "▼"} ${percent(Math.abs(change))}` });
   element.replaceChildren(mark, " on yesterday by now");
