@@ -115,7 +115,7 @@ def keep_changing(mix: Mix, first: int, rate: int, ended: threading.Event) -> No
             if ended.wait(max(0.0, begun + step * 100 / rate - time.monotonic())):
                 return
             with connection.transaction():
-                connection.execute(body)  # type: ignore[arg-type]
+                connection.execute(body)
 
 
 def keep_placing(url: str, probes: Probes, ended: threading.Event) -> None:

@@ -1,0 +1,28 @@
+"""One world a test process: it goes on from test to test, and every test leaves it exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.chaos.world import World
+
+
+@pytest.fixture(scope="session")
+def lasting_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with ExitStack() as stack:
+        world = World.created(tmp_path_factory.mktemp("chaos"))
+        stack.callback(world.close)
+        assert_exact(world.settle())
+        yield world
+
+
+@pytest.fixture
+def world(lasting_world: World) -> World:
+    return lasting_world
+
+
+def assert_exact(report: dict[str, object]) -> None:
+    assert report["exact"], report["differences"]
