@@ -1,8 +1,7 @@
 """Runs pipelines in processes that are meant to be killed: `python -m tests.chaos.worker`.
 
-Everything that takes long to import is imported once, here; each order then forks a process that opens the
-warehouse, recovers and flows within half a second. The engine itself is loaded after the fork only: its
-threads would not survive it.
+Nearly everything is imported once, here; each order then forks a process that opens the warehouse, recovers and
+flows within a second. The engine, and what imports it, is loaded after the fork only: its threads would not survive.
 
 Orders are JSON lines on standard input; answers are JSON lines on standard output: {"pid": …} when the process has
 begun, whatever it has to say, and {"ended": status} when it is gone.
@@ -17,18 +16,21 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Imported for every process to come.
+# For the processes to come; this one has no use for them.
 import pandas  # noqa: F401
-import pyarrow.compute  # noqa: F401
+import starlette.routing  # noqa: F401
+import uvicorn  # noqa: F401
 
 from tests.chaos.look import looked
-from tillstream.assembly import Assembly, assemble, log_end
 from tillstream.config import load
 from tillstream.flow.failpoints import arm_from
 from tillstream.flow.folder import hold
 from tillstream.watch.events import log_to
+
+if TYPE_CHECKING:
+    from tillstream.assembly import Assembly
 
 DRAINED_WITHIN = 120.0
 _DIE_WITH_PARENT = 1
@@ -50,6 +52,8 @@ def main() -> None:
 def carry_out(order: dict[str, Any]) -> None:
     """In the process to be killed: do what the order says, and end without tidying up."""
     die_with_parent()
+    from tillstream.assembly import assemble
+
     folder = Path(order["folder"])
     try:
         with hold(folder), (folder / "chaos.log").open("a", buffering=1) as log:
@@ -68,6 +72,8 @@ def carry_out(order: dict[str, Any]) -> None:
 
 def flow(assembly: Assembly, order: dict[str, Any]) -> None:
     """Run the pipeline: until it is killed, or until everything has landed and is compared."""
+    from tillstream.assembly import log_end
+
     supervisor = assembly.supervisor
     if supervisor.pipeline.layer.ready:
         supervisor.start()
