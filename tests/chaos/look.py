@@ -54,7 +54,7 @@ def tables(warehouse: Warehouse, database: str, condition: str) -> list[str]:
 
 def rows_of(warehouse: Warehouse, query: str) -> str:
     """One text for a set of rows, whatever their order."""
-    return str(warehouse.rows(f"select count(), sum(cityHash64(*)) from ({query})")[0])
+    return str(warehouse.rows(f"select count(), sum(cityHash64(toString(tuple(*)))) from ({query})")[0])
 
 
 def sums_of(warehouse: Warehouse, database: str, name: str) -> str:

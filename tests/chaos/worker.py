@@ -52,14 +52,14 @@ def main() -> None:
 def carry_out(order: dict[str, Any]) -> None:
     """In the process to be killed: do what the order says, and end without tidying up."""
     die_with_parent()
-    from tillstream.assembly import assemble
-
     folder = Path(order["folder"])
     try:
         with hold(folder), (folder / "chaos.log").open("a", buffering=1) as log:
             if order["do"] == "look":
                 answer({"seen": looked(folder, order["number"])})
             else:
+                from tillstream.assembly import assemble
+
                 settings = load(folder, {"TILL_SOURCE_KIND": "postgres", "TILL_SOURCE_URL": order["url"]})
                 assembly = assemble(settings, order["url"], log_to(log))
                 arm_from(order.get("failpoint", ""))
@@ -84,7 +84,7 @@ def flow(assembly: Assembly, order: dict[str, Any]) -> None:
             supervisor.raise_failure()
             raise TimeoutError(f"not drained: {supervisor.status()}")
         report = assembly.verifier.verify()
-        last = supervisor.pipeline.ledger.last_done(order["stream"])
+        last = supervisor.pipeline.ledger.last_done(supervisor.pump.stream)
         answer({"report": report.as_json(), "number": last.number if last else 0})
         supervisor.stop()
         supervisor.raise_failure()

@@ -19,7 +19,7 @@ from tillstream.simulate.schema import create_schema
 from tillstream.simulate.server import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[2]
-STREAM = "tillstream"
+SLOT = "tillstream"
 
 
 @dataclass
@@ -32,6 +32,8 @@ class World:
     # Where the pipeline believes the store is; a test may lead it through a proxy.
     route: str = ""
     number: int = 0
+    # Nothing has happened since everything was compared.
+    is_settled: bool = False
     process: int = 0
     kill_count: int = 0
     _report: dict[str, Any] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class World:
 
     def begin(self, failpoint: str = "") -> None:
         """Start a pipeline; it flows until it is killed, or dies at the failpoint."""
+        self.is_settled = False
         self._order("flow", failpoint=failpoint)
         self.process = self._answer("pid")
 
@@ -73,11 +76,14 @@ class World:
 
     def settle(self) -> dict[str, Any]:
         """Let everything land, compare every layer with the store, and return the report."""
+        if self.is_settled:
+            return self._report
         self.kill()
         self._order("settle")
         self._answer("pid")
         ended = self._answer("ended")
         assert ended == 0, f"ended with {ended}: {self._complaints}\n{self.log()}"
+        self.is_settled = True
         return self._report
 
     def look(self, number: int) -> dict[str, dict[str, str]]:
@@ -105,7 +111,7 @@ class World:
         """The position up to which the source was allowed to forget."""
         with psycopg.connect(self.store) as connection:
             row = connection.execute(
-                "select confirmed_flush_lsn - '0/0' from pg_replication_slots where slot_name = %s", [STREAM]
+                "select confirmed_flush_lsn - '0/0' from pg_replication_slots where slot_name = %s", [SLOT]
             ).fetchone()
         return int(row[0]) if row else 0
 
@@ -113,7 +119,7 @@ class World:
         assert self.worker.stdin is not None
         self._complaints.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
-        order = {"do": what, "folder": str(self.folder), "url": self.route, "store": self.store, "stream": STREAM}
+        order = {"do": what, "folder": str(self.folder), "url": self.route, "store": self.store}
         self.worker.stdin.write(json.dumps({**order, **more}) + "\n")
         self.worker.stdin.flush()
 
