@@ -15,7 +15,7 @@ import pytest
 from tillstream.simulate.server import EmbeddedPostgres
 
 # Nothing has to survive a power failure here.
-QUICK = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
+QUICK = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB", "max_prepared_transactions": "10"}
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,10 @@ def translation(error: psycopg.Error, settings: PostgresSettings) -> SourceError
             detail=text,
             hint="Drop an unused one (select pg_drop_replication_slot('name')), or raise max_replication_slots.",
         )
-    if isinstance(error, psycopg.OperationalError) or state[:2] in ("08", "57", "53"):
+    # Without a code it is the connection that failed, not a statement.
+    if isinstance(error, psycopg.OperationalError) or state[:2] in ("", "08", "57", "53"):
         return _no_session(text, settings)
-    return SourceError("the source refused a statement", detail=f"{text} (SQLSTATE {state or 'unknown'})")
+    return SourceError("the source refused a statement", detail=f"{text} (SQLSTATE {state})")
 
 
 # The driver reports a refused session by text only; the server's language may differ, the quoted names do not.

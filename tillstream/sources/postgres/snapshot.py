@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
 import psycopg
 import pyarrow as pa
 
@@ -142,13 +140,12 @@ def _keyless(table: CapturedTable, place: Place, lsn: int) -> Iterator[_Reading]
 
 
 def _truncation(table: Table, lsn: int) -> pa.Table:
-    now = np.datetime64(int(time.time() * 1_000_000), "us")
     values = {
         "_till_lsn": [lsn],
         "_till_ordinal": [0],
         "_till_op": [Op.TRUNCATE.value],
         "_till_xid": [0],
-        "_till_committed_at": [now],
+        "_till_committed_at": [datetime.now(UTC)],
         "_till_unchanged": [[]],
         "_till_before": [None],
     }

@@ -1,0 +1,313 @@
+"""Going on after breaks: in the snapshot, in the log, after a restart of the server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+from tests.services.postgres import QUICK, Database
+from tests.services.proxy import Proxy
+from tests.sources.reading import Mirror, ops, read_until, rows_of
+from tests.sources.shop import Shop
+from tests.sources.worlds import log_end, slot_of
+from tillstream.change import Batch, Position
+from tillstream.errors import SourceUnreachable
+from tillstream.simulate.server import EmbeddedPostgres
+from tillstream.sources.postgres.settings import Limits, PostgresSettings
+from tillstream.sources.postgres.source import PostgresSource
+
+SMALL = Limits(rows=3)
+TABLES = ("a", "b", "c")
+
+
+def wait_for(claim: Callable[[], bool], what: str) -> None:
+    give_up_at = time.monotonic() + 20
+    while not claim():
+        assert time.monotonic() < give_up_at, what
+        time.sleep(0.02)
+
+
+def first_batches(shop: Shop, count: int) -> list[Batch]:
+    """The next batches and no more, as a process gets them that dies then."""
+    with shop.source() as source, closing(cast(Any, source.read(shop.position))) as reading:
+        batches = [next(reading) for _ in range(count)]
+    shop.position = batches[-1].position
+    shop.batches += batches
+    return batches
+
+
+def write_everywhere(database: Database, round: int) -> None:
+    for table in TABLES:
+        database.run(
+            f"insert into {table} values ('{round:03}-new', 'n{round}')",
+            f"update {table} set v = 'u{round}' where id like '%{round % 10}'",
+            f"delete from {table} where id like '%7{round % 10}'",
+            f"update {table} set id = 'moved-{round}' where id = '05{round % 10}'",
+        )
+
+
+def test_a_snapshot_survives_a_break_after_every_batch(database: Database) -> None:
+    for table in TABLES:
+        database.run(
+            f"create table {table} (id text primary key, v text)",
+            f"insert into {table} select to_char(g, 'FM000'), E'tab\\tand \\\\ ' || g from generate_series(1, 90) g",
+        )
+    shop = Shop(database, limits=SMALL)
+    round = 0
+    while shop.position is None or shop.position.lsn == 0:
+        first_batches(shop, 1)
+        write_everywhere(database, round)
+        round += 1
+    assert round > len(TABLES) * 3
+    shop.read()
+    for table in TABLES:
+        assert shop.mirrored(f"public.{table}") == shop.stored(table)
+    snapshot = [row for batch in shop.batches if batch.is_snapshot for row in rows_of([batch])]
+    # Nothing was read twice, though it was read in many goes.
+    assert len(snapshot) < 90 * 3 + round * 3
+
+
+KEYS = {
+    "two columns": ("a int, b text, primary key (b, a)", "g % 7, 'k' || g", "b, a"),
+    "odd text": ("a text primary key", r"E'q''\\' || E'\t' || g || E'\n'", "a"),
+    "time": ("a timestamptz primary key", "'2024-01-01'::timestamptz + g * interval '1 s'", "a"),
+    "uuid": ("a uuid primary key", "md5(g::text)::uuid", "a"),
+    "number": ("a numeric primary key", "g / 3.0", "a"),
+    "negative": ("a int primary key", "g - 20", "a"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_snapshot_goes_on_behind_any_kind_of_key(database: Database, key: str) -> None:
+    columns, values, _ = KEYS[key]
+    database.run(f"create table t ({columns})", f"insert into t select {values} from generate_series(1, 70) g")
+    shop = Shop(database, limits=SMALL)
+    first_batches(shop, 1)
+    shop.read(1)
+    rows = [tuple(row.items()) for row in rows_of(shop.batches)]
+    assert len(rows) == len(set(rows)) == 70
+
+
+def test_a_table_without_a_key_starts_over(database: Database) -> None:
+    database.run("create table t (v text)", "insert into t select 'v' || g from generate_series(1, 70) g")
+    shop = Shop(database, limits=SMALL, insert_only=("public.t",))
+    first_batches(shop, 1)
+    database.run("insert into t values ('between')")
+    first_batches(shop, 3)
+    database.run("insert into t values ('between')")
+    shop.read()
+    database.run("insert into t values ('after')")
+    shop.read()
+    assert [row["v"] for row in shop.mirrored("public.t")][-3:] == ["between", "between", "after"]
+    assert len(shop.mirrored("public.t")) == 73
+    log = [changes for batch in shop.batches if not batch.is_snapshot for changes in batch.changes]
+    assert sum(changes.row_count for changes in log) == 1
+
+
+def test_a_finished_snapshot_is_not_read_again(database: Database) -> None:
+    database.run("create table t (id int primary key)", "insert into t select generate_series(1, 10)")
+    shop = Shop(database)
+    first_batches(shop, 1)
+    database.run("insert into t values (11)")
+    assert [row["id"] for row in shop.rows()] == ["11"]
+    assert sum(batch.is_snapshot for batch in shop.batches) == 1
+
+
+def test_a_start_that_got_nowhere_leaves_no_slot_behind(database: Database) -> None:
+    database.run("create table t (id int primary key)", "insert into t values (1)")
+    shop = Shop(database)
+    first_batches(shop, 1)
+    shop.position, shop.batches = None, []
+    database.run("insert into t values (2)")
+    shop.read()
+    assert shop.mirrored("public.t") == shop.stored("t")
+    assert database.value(f"select count(*) from pg_replication_slots where slot_name like '{slot_of(database)}%'") == 1
+
+
+def test_progress_is_told_per_table(database: Database) -> None:
+    database.run(
+        "create table a (id int primary key)",
+        "create table b (id int primary key)",
+        "insert into a select generate_series(1, 1000)",
+        "insert into b select generate_series(1, 100)",
+    )
+    with closing(
+        PostgresSource(PostgresSettings(database.url, slot=slot_of(database), limits=Limits(rows=10)))
+    ) as source:
+        assert source.progress == ()
+        for batch in source.read(None):
+            if batch.position.lsn == 0 and batch.position.ordinal == 2:
+                first = source.progress[0]
+                assert (first.table, first.finished) == ("public.a", False)
+                assert 0 < first.row_count < 1000
+                assert 500 < first.row_estimate < 3000
+            if batch.position.lsn:
+                break
+        assert [(p.table, p.row_count, p.finished) for p in source.progress] == [
+            ("public.a", 1000, True),
+            ("public.b", 100, True),
+        ]
+
+
+# ---------- the server goes and comes back
+
+
+def test_a_restart_of_the_server_loses_nothing(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "postgres", QUICK) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("create table t (id int primary key)")
+        source = PostgresSource(PostgresSettings(server.url))
+        reading = source.read(None)
+        batches = [next(reading), next(reading)]
+        restarted = threading.Thread(target=server.restart)
+        restarted.start()
+        with pytest.raises(SourceUnreachable) as raised:
+            for batch in reading:
+                batches.append(batch)
+                source.acknowledge(batch.position)
+        restarted.join()
+        assert raised.value.hint
+        assert "password" not in str(raised.value)
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("insert into t values (1)")
+            row = connection.execute("select (pg_current_wal_insert_lsn() - '0/0')::int8").fetchone()
+        assert row is not None
+        more = read_until(source, row[0], batches[-1].position)
+        assert [row["id"] for row in rows_of(more)] == ["1"]
+        assert source.lag().slot_state in ("active", "idle")
+        source.close()
+
+
+def test_a_cut_connection_is_an_error_that_heals(database: Database) -> None:
+    host, port = database.connection.info.host, database.connection.info.port
+    database.run("create table t (id int primary key)")
+    with Proxy((host, port)) as proxy:
+        url = database.url.replace(f":{port}/", f":{proxy.port}/")
+        source = PostgresSource(PostgresSettings(url, slot=slot_of(database)))
+        reading = source.read(None)
+        _, position = next(reading), next(reading).position
+        assert proxy.cut() > 0
+        with pytest.raises(SourceUnreachable):
+            for batch in reading:
+                position = batch.position
+        database.run("insert into t values (1)")
+        assert [row["id"] for row in rows_of(read_until(source, log_end(database), position))] == ["1"]
+        source.close()
+
+
+# ---------- what the server may forget
+
+
+def confirmed(database: Database) -> int:
+    value = database.value(
+        f"select (confirmed_flush_lsn - '0/0')::int8 from pg_replication_slots where slot_name = '{slot_of(database)}'"
+    )
+    assert isinstance(value, int)
+    return value
+
+
+def test_an_idle_table_holds_no_log(database: Database) -> None:
+    database.run("create table t (id int primary key)", "create table busy (id int primary key)")
+    with closing(
+        PostgresSource(PostgresSettings(database.url, slot=slot_of(database), tables=("public.t",)))
+    ) as source:
+        reading = source.read(None)
+        before = next(reading).position.lsn
+        database.run("insert into busy select generate_series(1, 10000)")
+        end = log_end(database)
+        assert end - before > 500_000
+        for batch in reading:
+            assert not batch.changes
+            source.acknowledge(batch.position)
+            if confirmed(database) >= end:
+                break
+
+
+def test_the_server_forgets_only_what_is_acknowledged(database: Database) -> None:
+    database.run("create table t (id int primary key)")
+    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
+        reading = source.read(None)
+        start = next(reading).position
+        database.run("insert into t values (1)", "insert into t values (2)")
+        end = log_end(database)
+        kept: Position = start
+        for batch in reading:
+            if batch.position.lsn >= end:
+                break
+        assert confirmed(database) <= start.lsn
+        reading.close()  # type: ignore[attr-defined]  # a generator
+        assert [row["id"] for row in rows_of(read_until(source, end, kept))] == ["1", "2"]
+
+
+def test_an_acknowledgement_arrives_when_the_reader_is_closed(database: Database) -> None:
+    shop = Shop(database)
+    database.run("create table t (id int primary key)")
+    shop.read(1)
+    database.run("insert into t values (1)")
+    end = log_end(database)
+    with shop.source() as source:
+        batches = read_until(source, end, shop.position)
+        source.acknowledge(batches[-1].position)
+        reading = source.read(batches[-1].position)
+        next(reading)
+        reading.close()  # type: ignore[attr-defined]  # a generator
+    wait_for(lambda: confirmed(database) >= end, "the slot did not move")
+
+
+def test_closing_a_quiet_reader_takes_no_time(database: Database) -> None:
+    database.run("create table t (id int primary key)")
+    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
+        reading = source.read(None)
+        for _ in range(3):
+            next(reading)
+        begun = time.monotonic()
+        reading.close()  # type: ignore[attr-defined]  # a generator
+        assert time.monotonic() - begun < 0.5
+
+
+def test_a_quiet_log_still_gives_a_sign_of_life(database: Database) -> None:
+    database.run("create table t (id int primary key)")
+    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
+        reading = source.read(None)
+        next(reading)
+        begun = time.monotonic()
+        for _ in range(5):
+            assert next(reading).changes == ()
+        assert time.monotonic() - begun < 5.0
+
+
+def test_writes_while_the_snapshot_is_made_are_neither_lost_nor_doubled(database: Database) -> None:
+    database.run(
+        "create table t (id int primary key, v int)", "insert into t select g, 0 from generate_series(1, 500) g"
+    )
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            number = 1000
+            while not stop.is_set():
+                number += 1
+                connection.execute("insert into t values (%s, 0)", [number])
+                connection.execute("update t set v = v + 1 where id = %s", [number % 500])
+                connection.execute("delete from t where id = %s", [number - 5])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    shop = Shop(database, limits=SMALL)
+    try:
+        shop.read(1)
+        shop.read()
+    finally:
+        stop.set()
+        writer.join()
+    shop.read()
+    assert shop.mirrored("public.t") == shop.stored("t")
+    assert ops(rows_of([batch for batch in shop.batches if not batch.is_snapshot]))
+    assert Mirror().apply(shop.batches).rows("public.t") == shop.stored("t")
