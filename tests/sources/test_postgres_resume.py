@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +15,7 @@ from tests.services.proxy import Proxy
 from tests.sources.reading import Mirror, ops, read_until, rows_of
 from tests.sources.shop import Shop
 from tests.sources.worlds import log_end, slot_of
-from tillstream.change import Batch, Position
+from tillstream.change import Batch
 from tillstream.errors import SourceUnreachable
 from tillstream.simulate.server import EmbeddedPostgres
 from tillstream.sources.postgres.settings import Limits, PostgresSettings
@@ -25,13 +23,6 @@ from tillstream.sources.postgres.source import PostgresSource
 
 SMALL = Limits(rows=3)
 TABLES = ("a", "b", "c")
-
-
-def wait_for(claim: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + 20
-    while not claim():
-        assert time.monotonic() < give_up_at, what
-        time.sleep(0.02)
 
 
 def first_batches(shop: Shop, count: int) -> list[Batch]:
@@ -200,87 +191,6 @@ def test_a_cut_connection_is_an_error_that_heals(database: Database) -> None:
         database.run("insert into t values (1)")
         assert [row["id"] for row in rows_of(read_until(source, log_end(database), position))] == ["1"]
         source.close()
-
-
-# ---------- what the server may forget
-
-
-def confirmed(database: Database) -> int:
-    value = database.value(
-        f"select (confirmed_flush_lsn - '0/0')::int8 from pg_replication_slots where slot_name = '{slot_of(database)}'"
-    )
-    assert isinstance(value, int)
-    return value
-
-
-def test_an_idle_table_holds_no_log(database: Database) -> None:
-    database.run("create table t (id int primary key)", "create table busy (id int primary key)")
-    with closing(
-        PostgresSource(PostgresSettings(database.url, slot=slot_of(database), tables=("public.t",)))
-    ) as source:
-        reading = source.read(None)
-        before = next(reading).position.lsn
-        database.run("insert into busy select generate_series(1, 10000)")
-        end = log_end(database)
-        assert end - before > 500_000
-        for batch in reading:
-            assert not batch.changes
-            source.acknowledge(batch.position)
-            if confirmed(database) >= end:
-                break
-
-
-def test_the_server_forgets_only_what_is_acknowledged(database: Database) -> None:
-    database.run("create table t (id int primary key)")
-    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
-        reading = source.read(None)
-        start = next(reading).position
-        database.run("insert into t values (1)", "insert into t values (2)")
-        end = log_end(database)
-        kept: Position = start
-        for batch in reading:
-            if batch.position.lsn >= end:
-                break
-        assert confirmed(database) <= start.lsn
-        reading.close()  # type: ignore[attr-defined]  # a generator
-        assert [row["id"] for row in rows_of(read_until(source, end, kept))] == ["1", "2"]
-
-
-def test_an_acknowledgement_arrives_when_the_reader_is_closed(database: Database) -> None:
-    shop = Shop(database)
-    database.run("create table t (id int primary key)")
-    shop.read(1)
-    database.run("insert into t values (1)")
-    end = log_end(database)
-    with shop.source() as source:
-        batches = read_until(source, end, shop.position)
-        source.acknowledge(batches[-1].position)
-        reading = source.read(batches[-1].position)
-        next(reading)
-        reading.close()  # type: ignore[attr-defined]  # a generator
-    wait_for(lambda: confirmed(database) >= end, "the slot did not move")
-
-
-def test_closing_a_quiet_reader_takes_no_time(database: Database) -> None:
-    database.run("create table t (id int primary key)")
-    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
-        reading = source.read(None)
-        for _ in range(3):
-            next(reading)
-        begun = time.monotonic()
-        reading.close()  # type: ignore[attr-defined]  # a generator
-        assert time.monotonic() - begun < 0.5
-
-
-def test_a_quiet_log_still_gives_a_sign_of_life(database: Database) -> None:
-    database.run("create table t (id int primary key)")
-    with closing(PostgresSource(PostgresSettings(database.url, slot=slot_of(database)))) as source:
-        reading = source.read(None)
-        next(reading)
-        begun = time.monotonic()
-        for _ in range(5):
-            assert next(reading).changes == ()
-        assert time.monotonic() - begun < 5.0
 
 
 def test_writes_while_the_snapshot_is_made_are_neither_lost_nor_doubled(database: Database) -> None:
