@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -29,7 +28,9 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(finished_demo: Path, tmp_path: Path) -> Path:
     """A demo folder of the test's own, where nothing runs."""
-    return Path(shutil.copytree(finished_demo, tmp_path / "demo"))
+    # The database may belong to another user; a copy of it has to, too.
+    subprocess.run(["cp", "-a", finished_demo, tmp_path / "demo"], check=True)
+    return tmp_path / "demo"
 
 
 Start = Callable[..., "subprocess.Popen[str]"]
