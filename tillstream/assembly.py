@@ -21,7 +21,7 @@ from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
 from tillstream.quality.report import Report
 from tillstream.quality.verify import Subject, Verifier
-from tillstream.settings import FAVOURITE_PORT, Settings
+from tillstream.settings import FAVOURITE_PORT, LOOPBACK, Settings
 from tillstream.sources.postgres.settings import Limits, PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
 from tillstream.stores.profile import Profile, load_profile
@@ -100,7 +100,8 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     def check(_arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"findings": [asdict(finding) for finding in source.check()]}
 
-    app = create_app(warehouse, token, live, {"verify": verify, "check": check})
+    public = settings.page.host not in LOOPBACK
+    app = create_app(warehouse, token, live, {"verify": verify, "check": check}, public=public)
     service = Server(app, settings.page.host, _port(settings))
     assembly = Assembly(supervisor, service, token, verifier, live)
     return assembly

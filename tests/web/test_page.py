@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.web.shop import TOKEN, Shop, open_shop
+from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.errors import ConfigError, LedgerError
 from tillstream.web.app import create_app
 from tillstream.web.panels import panels
@@ -189,3 +190,31 @@ def test_an_action_that_fails_says_so_in_the_words_of_its_error(acting: str) -> 
     answer = httpx.post(f"{acting}/api/actions/fail", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 409
     assert answer.json()["error"] == {"message": "the ledger says no", "detail": "because", "hint": "ask again"}
+
+
+def test_a_public_server_answers_other_names_only_to_those_with_the_token(shop: Shop) -> None:
+    server = Server(create_app(shop.warehouse, TOKEN, public=True))
+    url = server.start()
+    try:
+        elsewhere = {"Host": "shop.example"}
+        refused = httpx.get(url, headers=elsewhere)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"].startswith("Basic")
+        assert httpx.post(url, headers=elsewhere, content="select 1").status_code == 401
+        assert httpx.get(url, headers=elsewhere, auth=("till", "wrong")).status_code == 401
+        assert httpx.get(url, headers=elsewhere, auth=("till", TOKEN)).status_code == 200
+        assert httpx.get(url).status_code == 200, "on this machine reading stays open"
+    finally:
+        server.stop()
+
+
+def test_a_warehouse_that_is_a_server_has_no_endpoint_here() -> None:
+    server = Server(create_app(Warehouse("clickhouse://127.0.0.1:1"), TOKEN))
+    url = server.start()
+    try:
+        answer = httpx.post(url, content="select 1")
+        assert (answer.status_code, answer.text) == (404, "The warehouse is a server of its own: connect to it.\n")
+        assert httpx.get(f"{url}/api/panels/today").json()["error"]
+        assert httpx.get(url).status_code == 200
+    finally:
+        server.stop()

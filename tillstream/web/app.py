@@ -28,11 +28,14 @@ def create_app(
     token: str,
     live: Live | None = None,
     actions: Mapping[str, api.Action] | None = None,
+    *,
+    public: bool = False,
 ) -> Starlette:
     """Everything that one port serves.
 
     `live` keeps the page live and must be told of landings; without one the page shows the warehouse
-    as it is. `actions` are what other commands may ask the running process to do.
+    as it is. `actions` are what other commands may ask the running process to do. A `public` server
+    answers other machines too, if they bring the token.
     """
     endpoint = Endpoint(warehouse, token) if warehouse.is_embedded else None
     live = live or Live(warehouse)
@@ -53,7 +56,7 @@ def create_app(
             *api.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(KnownHosts)],
+        middleware=[Middleware(KnownHosts, token=token, public=public)],
         lifespan=lifespan,
     )
     app.state.endpoint = endpoint

@@ -32,8 +32,8 @@ LARGEST_READER_BODY = 4 << 20
 LARGEST_WRITER_BODY = 1 << 30
 STATEMENTS_AT_ONCE = 8
 
-# A reader's statement ends by itself; a larger value may be asked for in the request.
-READER_SETTINGS = {"max_execution_time": "120"}
+# A reader's statement ends by itself; other values may be asked for in the request.
+READER_SETTINGS = {"max_execution_time": "120", "max_memory_usage": "4000000000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Endpoint:
         self._path = str(warehouse.folder)
         self._token = token
         self._sessions = Sessions(self._path)
-        self._limiter: CapacityLimiter | None = None
+        # Readers and writers each have their own, so that neither can keep the other out.
+        self._limiters: dict[bool, CapacityLimiter] = {}
 
     def close(self) -> None:
         """End every session."""
@@ -77,7 +78,7 @@ class Endpoint:
         query_id = http.query_params.get("query_id") or str(uuid.uuid4())
         try:
             asked = await self._asked(http, query_id)
-            answer, stack = await self._in_thread(lambda: self._run(asked))
+            answer, stack = await self._in_thread(asked, lambda: self._run(asked))
         except Refused as refused:
             return _refusal(refused, query_id)
         except BodyTooLarge as error:
@@ -85,7 +86,7 @@ class Endpoint:
         headers = self._headers(answer, query_id)
         if asked.streams:
             headers["X-ClickHouse-Exception-Tag"] = answer.exception_tag
-            return StreamingResponse(self._pieces(answer.chunks, stack), headers=headers)
+            return StreamingResponse(self._pieces(asked, answer.chunks, stack), headers=headers)
         return Response(b"".join(answer.chunks), headers=headers)
 
     async def _asked(self, http: HttpRequest, query_id: str) -> Asked:
@@ -169,19 +170,18 @@ class Endpoint:
         session = self._sessions.handle(asked.session_id, asked.session_timeout, must_exist=asked.session_check)
         return stack.enter_context(session)
 
-    async def _pieces(self, chunks: Iterator[bytes], stack: ExitStack) -> AsyncIterator[bytes]:
+    async def _pieces(self, asked: Asked, chunks: Iterator[bytes], stack: ExitStack) -> AsyncIterator[bytes]:
         try:
-            while (chunk := await self._in_thread(lambda: next(chunks, None))) is not None:
+            while (chunk := await self._in_thread(asked, lambda: next(chunks, None))) is not None:
                 yield chunk
         finally:
             # The client may have gone; the handle must be given back all the same.
             with CancelScope(shield=True):
-                await self._in_thread(lambda: _finish(chunks, stack))
+                await self._in_thread(asked, lambda: _finish(chunks, stack))
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(STATEMENTS_AT_ONCE)
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+    async def _in_thread(self, asked: Asked, work: Callable[[], Result]) -> Result:
+        limiter = self._limiters.setdefault(asked.writes, CapacityLimiter(STATEMENTS_AT_ONCE))
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
 
     def _headers(self, answer: Answer, query_id: str) -> dict[str, str]:
         headers = {

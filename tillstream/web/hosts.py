@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tillstream.web.credentials import has_token
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -21,19 +22,25 @@ SECURITY_HEADERS = (
 
 
 class KnownHosts:
-    """An ASGI layer that checks the Host header and adds the headers every answer has."""
+    """An ASGI layer that checks who is asked for, and adds the headers every answer has.
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] = LOOPBACK_HOSTS) -> None:
+    Under a loopback name anybody on this machine may read. Under any other name nothing is answered, or,
+    if the server is `public`, only those who bring the token.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, public: bool = False) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._token = token
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421."""
+        """Pass the request on, or answer 421 or 401."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _host(scope) not in self._hosts:
-            await PlainTextResponse("This server does not answer for that host.\n", 421)(scope, receive, send)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
 
         async def send_secured(message: Message) -> None:
@@ -42,6 +49,18 @@ class KnownHosts:
             await send(message)
 
         await self._app(scope, receive, send_secured)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        # From another machine anything can be written into the Host header.
+        near = scope.get("client") is None or scope["client"][0] in LOOPBACK_HOSTS
+        if near and _host(scope) in LOOPBACK_HOSTS:
+            return None
+        if not self._public:
+            return PlainTextResponse("This server does not answer for that host.\n", 421)
+        if has_token(Request(scope), self._token):
+            return None
+        challenge = {"WWW-Authenticate": 'Basic realm="tillstream", charset="UTF-8"'}
+        return PlainTextResponse("The token is the password, the user is till.\n", 401, challenge)
 
 
 def _host(scope: Scope) -> str:
