@@ -6,11 +6,16 @@ A batch goes through `intent` (about to be written), `staged` (its live changes 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from tillstream.change import Batch, Position
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tillstream.change import META_SCHEMA, Batch, Position, TabSeparated
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +94,36 @@ class Ledger(Protocol):
 
 def digest(batch: Batch) -> str:
     """A fingerprint of a batch's rows: equal for equal rows, whatever way they were cut or stored."""
-    import hashlib
-
-    import pyarrow.compute as pc
-
-    from tillstream.change import META_SCHEMA, TabSeparated
-
+    pieces: dict[str, list[pa.Table | TabSeparated]] = {}
+    for changes in batch.changes:
+        pieces.setdefault(changes.table.full_name, []).append(changes.rows)
     fingerprint = hashlib.blake2b(digest_size=12)
-    for changes in sorted(batch.changes, key=lambda each: each.table.full_name):
-        fingerprint.update(changes.table.full_name.encode())
-        rows = changes.rows
-        if isinstance(rows, TabSeparated):
-            fingerprint.update(rows.data)
-            continue
-        for name in ("_till_lsn", "_till_ordinal"):
-            fingerprint.update(rows.column(name).to_numpy().tobytes())
-        for name in rows.column_names:
-            if name not in META_SCHEMA.names:
-                size = pc.sum(pc.binary_length(rows.column(name))).as_py()
-                fingerprint.update(f"{name}:{size}:{rows.column(name).null_count};".encode())
+    for name in sorted(pieces):
+        fingerprint.update(f"{name};".encode())
+        sizes: dict[str, tuple[int, int]] = {}
+        for rows in pieces[name]:
+            if isinstance(rows, TabSeparated):
+                fingerprint.update(rows.data)
+            else:
+                _digest_rows(fingerprint, rows, sizes)
+        for column, (bytes_, present) in sorted(sizes.items()):
+            if present:
+                fingerprint.update(f"{column}:{bytes_}:{present};".encode())
     return fingerprint.hexdigest()
+
+
+def _digest_rows(fingerprint: hashlib.blake2b, rows: pa.Table, sizes: dict[str, tuple[int, int]]) -> None:
+    """Add the places of the rows, and for each column how much text it has in how many rows."""
+    places = np.empty((rows.num_rows, 2), dtype=np.uint64)
+    for index, name in enumerate(("_till_lsn", "_till_ordinal")):
+        places[:, index] = rows.column(name).to_numpy()
+    fingerprint.update(places.tobytes())
+    for name in rows.column_names:
+        if name in META_SCHEMA.names:
+            continue
+        column = rows.column(name)
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.large_string())
+        bytes_, present = sizes.get(name, (0, 0))
+        length = pc.sum(pc.binary_length(column)).as_py() or 0
+        sizes[name] = (bytes_ + length, present + len(column) - column.null_count)
