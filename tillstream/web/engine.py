@@ -74,7 +74,7 @@ class Handle:
     """A connection to the engine. Not to be used by two threads at once."""
 
     def __init__(self, path: str) -> None:
-        self._connection = chdb.connect(path)  # type: ignore[no-untyped-call]  # chDB's package claims types it lacks
+        self._connection = chdb.connect(path)
 
     def __enter__(self) -> Handle:
         return self
