@@ -73,6 +73,8 @@ class Project:
 
     def _dbt(self, *command: str) -> None:
         self._put_together()
+        # What an earlier run left would be taken for this one's result.
+        (self.folder / "target" / "run_results.json").unlink(missing_ok=True)
         arguments = [sys.executable, "-m", "dbt.cli.main", "--log-format", "json", "--no-version-check"]
         arguments += ["--no-send-anonymous-usage-stats", *command, "--threads", str(self.threads)]
         arguments += ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
@@ -197,12 +199,11 @@ def _profiles(endpoint: Endpoint) -> str:
 
 def _failure(output: str, errors: str, folder: Path) -> ModelError:
     """The first thing that went wrong, in the words of the engine or of dbt."""
-    result = _first_failed(folder)
-    if result is not None:
-        name, message = result
-        return ModelError(
-            f'model "{name}" could not be built', detail=message, hint=f"Its compiled SQL is in {folder}/target."
-        )
+    failed = _first_failed(folder)
+    if failed is not None:
+        kind, name, message = failed
+        became = "fails" if kind == "test" else "could not be built"
+        return ModelError(f'{kind} "{name}" {became}', detail=message, hint=f"Its compiled SQL is in {folder}/target.")
     messages = []
     for line in output.splitlines():
         try:
@@ -215,11 +216,12 @@ def _failure(output: str, errors: str, folder: Path) -> ModelError:
     return ModelError("the models could not be read", detail=text[:4000], hint=f"dbt's log is in {folder}/logs.")
 
 
-def _first_failed(folder: Path) -> tuple[str, str] | None:
+def _first_failed(folder: Path) -> tuple[str, str, str] | None:
     path = folder / "target" / "run_results.json"
     if not path.is_file():
         return None
     for result in json.loads(path.read_text())["results"]:
         if result["status"] in ("error", "fail", "runtime error"):
-            return result["unique_id"].split(".")[2], (result["message"] or "").strip()
+            kind, _, name = result["unique_id"].split(".")[:3]
+            return kind, name, (result["message"] or "").strip()
     return None
