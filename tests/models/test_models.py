@@ -60,7 +60,7 @@ def test_a_rollup_of_ones_own_is_built_followed_and_built_again(warehouse: Wareh
 
         project.test(["sales_by_customer"])
         # These orders' totals are not what their parts make.
-        with pytest.raises(ModelError, match='test "adds_up_sales_by_day.*" fails'):
+        with pytest.raises(ModelError, match=r'test "adds_up_sales_by_day.*" fails'):
             project.test(["sales_by_day"])
 
     with_endpoint(warehouse, tmp_path, build_change_and_build_again, own)
