@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.destinations.rows import Row, batch, changes, copied
@@ -127,6 +127,7 @@ def test_a_closed_gate_stops_nobody() -> None:
         assert len(list(gate.pieces(log_batch(1, 2)))) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(0, 8), st.integers(0, 12))
 def test_a_cut_loses_nothing_and_keeps_the_chain(first: int, more: int, lsn: int) -> None:
     whole = log_batch(first, first + more)
