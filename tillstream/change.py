@@ -63,11 +63,15 @@ class ColumnType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a source table; `declared` is the type as the source spells it."""
+    """One column of a source table; `declared` is the type as the source spells it.
+
+    `missing` is the text that rows have which are older than the column, where it was added with a default.
+    """
 
     name: str
     type: ColumnType
     declared: str
+    missing: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

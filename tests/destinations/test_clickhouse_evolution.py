@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -82,6 +83,34 @@ def test_a_dropped_column_stays_and_is_null_from_then_on(
     assert mirror(warehouse, "id, total, status") == [(1, Decimal("1.00"), "a"), (2, None, "b")]
     write(destination, 3, BEFORE, id="3", total="3.00", status="c", count="3")
     assert mirror(warehouse, "id, total") == [(1, Decimal("1.00")), (2, None), (3, Decimal("3.00"))]
+
+
+def test_rows_older_than_a_column_have_the_default_it_was_added_with(
+    warehouse: Warehouse, destination: ClickHouseDestination
+) -> None:
+    before = table("orders", id="int32")
+    added: dict[str, tuple[str | ColumnType, str]] = {
+        "count": ("int32", "5"),
+        "total": (ColumnType("decimal", 12, 2), "1.50"),
+        "note": ("text", "it's"),
+        "tags": (ColumnType("array", element=ColumnType("text")), '{"a,b"}'),
+    }
+    after = table("orders", ("id",), "public", id="int32", **{name: kind for name, (kind, _) in added.items()})
+    columns = [replace(column, missing=added[column.name][1]) for column in after.columns[1:]]
+    after = replace(after, columns=(after.columns[0], *columns))
+    write(destination, 1, before, id="1")
+    write(destination, 2, after, id="2", count="7", total=None, note=None, tags=None)
+    # A row from before the change that comes again after it, as after a crash.
+    write(destination, 3, before, id="3")
+    expected = [
+        (1, 5, Decimal("1.50"), "it's", ["a,b"]),
+        (2, 7, None, None, []),
+        (3, 5, Decimal("1.50"), "it's", ["a,b"]),
+    ]
+    assert mirror(warehouse, "id, count, total, note, tags") == expected
+    warehouse.execute("optimize table mirror.orders final")
+    destination.replay(1, ["orders"])
+    assert mirror(warehouse, "id, count, total, note, tags") == expected
 
 
 def test_every_version_is_remembered(warehouse: Warehouse, destination: ClickHouseDestination) -> None:

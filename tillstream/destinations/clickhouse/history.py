@@ -79,7 +79,11 @@ class SchemaHistory:
 
 def table_as_json(table: Table) -> str:
     """The table as JSON text; equal tables give equal texts."""
-    return json.dumps(asdict(table), sort_keys=True)
+    fields = asdict(table)
+    for column in fields["columns"]:
+        # Only matters at the moment a column is added.
+        del column["missing"]
+    return json.dumps(fields, sort_keys=True)
 
 
 def table_from_json(text: str) -> Table:

@@ -64,6 +64,16 @@ def mirror_columns(table: Table) -> dict[str, str]:
     return own | MIRROR_TYPES | ({} if table.key else KEYLESS_TYPES)
 
 
+def older_values(table: Table, *, in_bronze: bool) -> dict[str, str]:
+    """The default of each column that rows older than it have a value in: what a source has, the mirror has."""
+    values = {}
+    for column in table.columns:
+        if column.missing is not None:
+            text = f"CAST({literal(column.missing)}, 'Nullable(String)')"
+            values[column.name] = f" default {text if in_bronze else parsed(text, column.type)}"
+    return values
+
+
 def create_bronze(table: Table) -> str:
     """The bronze table: append-only, in the order of the batches."""
     return (

@@ -74,20 +74,26 @@ class Rooms:
         self._refuse_strangers(layout)
         run(layouts.create_bronze(layout))
         run(layouts.create_mirror(layout))
-        self._alter("bronze", layout.warehouse_name, layouts.bronze_columns(layout))
-        self._alter("mirror", layout.warehouse_name, layouts.mirror_columns(layout))
+        self._alter("bronze", layout, layouts.bronze_columns(layout))
+        self._alter("mirror", layout, layouts.mirror_columns(layout))
         run(layouts.create_feed(layout))
         run(layouts.modify_feed(layout))
         run(layouts.create_json_view(layout))
 
-    def _alter(self, database: str, name: str, wanted: Mapping[str, str]) -> None:
+    def _alter(self, database: str, layout: Table, wanted: Mapping[str, str]) -> None:
+        name = layout.warehouse_name
         found = dict(
             self._warehouse.rows(
                 "select name, type from system.columns where database = {database:String} and table = {name:String}",
                 {"database": database, "name": name},
             )
         )
-        steps = [f"add column {quoted(column)} {kind}" for column, kind in wanted.items() if column not in found]
+        older = layouts.older_values(layout, in_bronze=database == "bronze")
+        steps = [
+            f"add column {quoted(column)} {kind}{older.get(column, '')}"
+            for column, kind in wanted.items()
+            if column not in found
+        ]
         steps += [
             f"modify column {quoted(column)} {kind}"
             for column, kind in wanted.items()

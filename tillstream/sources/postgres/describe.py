@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import psycopg
 
 from tillstream.change import Column, ColumnType, Table
@@ -18,6 +20,14 @@ cross join unnest(i.indkey::int2[]) with ordinality as part (number, place)
 join pg_attribute a on a.attrelid = c.oid and a.attnum = part.number
 where c.oid = %s and part.place <= i.indnkeyatts
     and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
+"""
+
+# What rows have that are older than a column: the server keeps it until it writes the table anew.
+_MISSING = """
+select a.attname::text, (a.attmissingval::text::text[])[1]
+from pg_attribute a
+where a.atthasmissing and not a.attisdropped
+    and (a.attrelid = %(id)s or a.attrelid in (select inhrelid from pg_inherits where inhparent = %(id)s))
 """
 
 
@@ -37,7 +47,8 @@ class Describer:
         with translated(self._settings):
             key = self._key(wire)
             self._look_up([(column.type_id, column.modifier) for column in wire.columns])
-        columns = tuple(self._column(wire, place) for place in kept)
+            missing: dict[str, str] = dict(self._catalog().execute(_MISSING, {"id": wire.id}).fetchall())
+        columns = tuple(self._column(wire, place, missing) for place in kept)
         return Relation(Table(wire.schema, wire.name, columns, key), len(wire.columns), kept)
 
     def open(self) -> None:
@@ -51,9 +62,9 @@ class Describer:
             self._connection.close()
             self._connection = None
 
-    def _column(self, wire: WireRelation, place: int) -> Column:
+    def _column(self, wire: WireRelation, place: int, missing: Mapping[str, str]) -> Column:
         column = wire.columns[place]
-        return Column(column.name, *self._types[column.type_id, column.modifier])
+        return Column(column.name, *self._types[column.type_id, column.modifier], missing.get(column.name))
 
     def _catalog(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed:

@@ -103,8 +103,10 @@ def _found(buffer: Buffer, relation: Relation, origins: Origins) -> tuple[_Found
     cell_starts[updated] = old.ends[is_update] + _TO_NEW_CELLS
     cells = _kept(scan(buffer, cell_starts, relation.width), relation)
     old = _kept(old, relation)
-    cells.complete(updated, old.take(np.flatnonzero(is_update)))
     is_full = marks[has_old] == _OLD
+    # An old key has nulls where it has nothing to say: only a whole old row can fill in.
+    can_fill = is_update & is_full
+    cells.complete(has_old[can_fill], old.take(np.flatnonzero(can_fill)))
     return _with_old_keys(buffer, relation, origins, (cells, old, has_old, is_full)), old
 
 
