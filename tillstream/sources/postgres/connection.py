@@ -109,6 +109,13 @@ def translation(error: psycopg.Error, settings: PostgresSettings) -> SourceError
             detail=text,
             hint="Drop an unused one (select pg_drop_replication_slot('name')), or raise max_replication_slots.",
         )
+    if isinstance(error, psycopg.ProgrammingError) and not state:
+        return SourceError(
+            "the source's URL can't be read",
+            # The driver quotes the part that it does not like, which may be the password.
+            detail="It is not of the form postgresql://role:password@host:port/database.",
+            hint="Correct it; odd characters in a password are written as %40 for @, %2F for /, %25 for %.",
+        )
     # Without a code it is the connection that failed, not a statement.
     if isinstance(error, psycopg.OperationalError) or state[:2] in ("", "08", "57", "53"):
         return _no_session(text, settings)
@@ -122,7 +129,7 @@ _REFUSED_SESSIONS = (
     (r'database ".*" does not exist', "database", "Correct the database's name in the source's URL."),
     (r'role ".*" does not exist', "role", "Create the role, or correct its name in the source's URL."),
     (r'role ".*" is not permitted to log in', "role", "alter role … login;"),
-    (r"invalid connection option|invalid (sslmode|port)|missing \"=\"", "URL", "Correct the source's URL."),
+    (r"invalid (sslmode|port|integer|connection)", "options", "Correct the source's URL."),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tillstream.errors import KeyMissing, PermissionMissing, SourceError, TableMissing
+from tillstream.errors import KeyMissing, PermissionMissing, SlotLost, SourceError, TableMissing
 from tillstream.sources.postgres.catalog import CapturedTable, captured_tables, quoted
 from tillstream.sources.postgres.settings import PostgresSettings
 
@@ -35,6 +35,17 @@ def publish(connection: psycopg.Connection, settings: PostgresSettings) -> Publi
     for name, members in by_publication.items():
         added += _ensure(connection, name, members, adds_only=name == settings.insert_publication)
     return Published(tuple(tables), tuple(by_publication), tuple(added))
+
+
+def require_publication(connection: psycopg.Connection, settings: PostgresSettings) -> None:
+    """SlotLost when the publication is gone: what was written without it is not in the log, and nothing says so."""
+    found = connection.execute("select from pg_publication where pubname = %s", [settings.publication]).fetchone()
+    if found is None:
+        raise SlotLost(
+            f'publication "{settings.publication}" does not exist',
+            detail="It was dropped. The server leaves out what is written while it is missing.",
+            hint="Run `till resync` to read the tables again and go on from now.",
+        )
 
 
 def assigned(tables: Sequence[CapturedTable], settings: PostgresSettings) -> dict[str, list[CapturedTable]]:

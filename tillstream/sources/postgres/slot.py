@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import pq
 
 from tillstream.errors import LogicalReplicationOff, SlotBusy, SnapshotDelayed, SourceError
 from tillstream.ports import SourceLag
@@ -109,18 +112,33 @@ def created_slot(settings: PostgresSettings, *, temporary: bool = False) -> Iter
     """
     with closing(connect_for_replication(settings)) as connection, translated(settings):
         name = f"{settings.slot[:40]}_{connection.info.backend_pid}" if temporary else settings.slot
-        checked(connection.pgconn.exec_(b"set statement_timeout = '%ds'" % _LONGEST_START_SECONDS))
         kind = "TEMPORARY " if temporary else ""
         # The replication grammar knows its words in capitals only.
         command = f"CREATE_REPLICATION_SLOT {quoted(name)} {kind}LOGICAL pgoutput EXPORT_SNAPSHOT"
-        try:
-            result = checked(connection.pgconn.exec_(command.encode()))
-        except psycopg.errors.QueryCanceled as error:
-            raise _delayed() from error
+        result = checked(_patiently(connection.pgconn, command))
         lsn, snapshot = result.get_value(0, 1), result.get_value(0, 2)
         assert lsn is not None
         assert snapshot is not None
         yield ExportedSnapshot(snapshot.decode(), parse_lsn(lsn.decode()))
+
+
+def _patiently(pgconn: pq.abc.PGconn, command: str) -> pq.abc.PGresult:
+    """Run a replication command. The server's own timeouts don't count for those, so this one is ours."""
+    pgconn.send_query(command.encode())
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN)
+    give_up_at = time.monotonic() + _LONGEST_START_SECONDS
+    while pgconn.is_busy():
+        if poll.poll(100):
+            pgconn.consume_input()
+        elif time.monotonic() > give_up_at:
+            pgconn.get_cancel().cancel()
+            raise _delayed()
+    result = pgconn.get_result()
+    assert result is not None
+    while pgconn.get_result() is not None:
+        pass
+    return result
 
 
 def _delayed() -> SnapshotDelayed:

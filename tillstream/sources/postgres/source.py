@@ -16,7 +16,7 @@ from tillstream.sources.postgres.connection import connect, translated
 from tillstream.sources.postgres.decode import Span
 from tillstream.sources.postgres.describe import Describer
 from tillstream.sources.postgres.place import Place, floors_from, place_from
-from tillstream.sources.postgres.publication import Published, publish
+from tillstream.sources.postgres.publication import Published, publish, require_publication
 from tillstream.sources.postgres.relation import Relations
 from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.slot import (
@@ -82,6 +82,7 @@ class PostgresSource:
         """Exactly the log's changes later than `after` up to `until`, as one batch."""
         with closing(connect(self.settings)) as connection, translated(self.settings):
             require_slot(connection, self.settings.slot)
+            require_publication(connection, self.settings)
             published = publish(connection, self.settings)
         start = self._start_of_log(after)
         with closing(Describer(self.settings)) as describer:
@@ -120,6 +121,7 @@ class PostgresSource:
             require_logical(connection)
             if position is not None:
                 require_slot(connection, self.settings.slot)
+                require_publication(connection, self.settings)
                 return publish(connection, self.settings), False
             # A slot without a position comes from a start that did not get as far as its first batch.
             published = publish(connection, self.settings)
