@@ -69,6 +69,15 @@ def test_a_format_in_the_statement_wins(world: World) -> None:
     assert answer.headers["x-clickhouse-format"] == "JSONEachRow"
 
 
+@pytest.mark.parametrize("name", ["Nope", "dataframe", "ArrowTable", "CSV; drop", ""])
+def test_a_default_format_that_is_none_is_refused(world: World, name: str) -> None:
+    answer = world.ask("select 1", params={"default_format": name})
+    if name:
+        assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (404, "73")
+    else:
+        assert answer.text == "1\n"
+
+
 def test_the_database_can_be_chosen(world: World) -> None:
     assert world.ask("select count() from numbers", params={"database": "live"}).text == "1000\n"
     assert world.ask("select count() from numbers", headers={"X-ClickHouse-Database": "live"}).text == "1000\n"
@@ -201,16 +210,11 @@ def test_a_session_that_must_exist_and_does_not_is_refused(world: World) -> None
     assert answer.headers["x-clickhouse-exception-code"] == "372"
 
 
-def test_one_session_does_one_thing_at_a_time(world: World) -> None:
-    session = {"session_id": "one"}
-    with ThreadPoolExecutor(2) as pool:
-        slow = pool.submit(world.ask, "select sleep(1)", writer=True, params=session)
-        codes = set()
-        while not slow.done():
-            codes.add(world.ask("select 1", writer=True, params=session).headers.get("x-clickhouse-exception-code"))
-        assert "373" in codes
-        assert slow.result().is_success
-    assert world.ask("select 1", writer=True, params={**session, "close_session": "1"}).text == "1\n"
+def test_a_session_can_be_ended(world: World) -> None:
+    session = {"session_id": "ending"}
+    assert world.ask("create temporary table brief (a Int8)", writer=True, params=session).is_success
+    assert world.ask("select count() from brief", writer=True, params={**session, "close_session": "1"}).text == "0\n"
+    assert world.ask("select count() from brief", writer=True, params=session).status_code == 404
 
 
 def test_large_results_stream_and_an_error_in_the_middle_is_seen(world: World) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.web.conftest import World
 
@@ -121,3 +123,46 @@ def test_system_names_can_not_be_reached_by_a_side_door(world: World) -> None:
 def test_a_reader_reads(world: World, sql: str) -> None:
     answer = world.ask(sql)
     assert answer.is_success, answer.text
+
+
+BLANKS = st.sampled_from([" ", "\n", "\t", "/* x */", "-- x\n", "\u00a0", "\ufeff", ""])
+SPELLINGS = st.sampled_from(
+    ["file", "FILE", "File", "`file`", '"file"', "`fi\\x6ce`", "\u201cfile\u201d", "`f``ile`", "fi/**/le"]
+)
+CALLS = st.sampled_from([
+    "select {f}{b}('{path}')",
+    "select 'a', {f}{b}('{path}') as x",
+    "select length('('), {f}{b}('{path}')",
+    "select $$'$$, {f}{b}('{path}')",
+    "select '\\'', {f}{b}('{path}') -- '",
+    "select arrayMap({b}{f}{b}, ['{path}'])",
+    "select arrayMap(x ->{b}{f}{b}(x), ['{path}'])",
+    "select *{b}apply({f}) from values('a String', '{path}')",
+    "select * from{b}{f}{b}('{path}', 'LineAsString')",
+    "with{b}{f}('{path}') as x select x",
+    "describe{b}{f}('{path}', 'LineAsString')",
+    "select 1 union all select toUInt8(length({f}{b}('{path}')))",
+    "select * from view(select {f}('{path}'))",
+    "explain select {f}('{path}')",
+    "from{b}{f}{b}('{path}', 'LineAsString')",
+    "{f}{b}('{path}', 'LineAsString')",
+])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(call=CALLS, spelling=SPELLINGS, blank=BLANKS, start=st.sampled_from(["", "(", "/* */", "\n--\n"]))
+def test_no_spelling_of_a_call_reads_a_file(
+    world: World, secret: Path, call: str, spelling: str, blank: str, start: str
+) -> None:
+    sql = start + call.format(f=spelling, b=blank, path=secret) + (")" if start == "(" else "")
+    for split in (0, len(sql) // 2):
+        answer = world.ask(sql[split:], params={"query": sql[:split]} if split else {})
+        assert "a word that nobody" not in answer.text
+        assert answer.status_code >= 400 or split or spelling == "`f``ile`", sql
+
+
+@pytest.fixture(scope="module")
+def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("secret") / "secret"
+    path.write_text("a word that nobody may read")
+    return path

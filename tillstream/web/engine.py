@@ -24,18 +24,26 @@ STREAMABLE_FORMATS = frozenset(
     {"native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv", "rowbinary", "jsoneachrow", "jsonlines"}
 )
 
+# What chDB's Python layer takes for something else than bytes.
+_NOT_BYTES = frozenset({"arrowtable", "dataframe", "datastore"})
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, apart from who asks."""
+    """What is asked, apart from who asks. Raises Refused for a default format that can't be one."""
 
     statement: Statement
     default_format: str = "TabSeparated"
     database: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name = self.default_format
+        if not _NAME.fullmatch(name) or name.lower() in _NOT_BYTES:
+            raise Refused(73, f"Unknown format {name[:40]}", "UNKNOWN_FORMAT")
 
     @property
     def format(self) -> str:
