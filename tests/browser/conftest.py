@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.shop import Shop, open_shop
 
-
 # A busy machine takes its time; what is expected still comes.
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)

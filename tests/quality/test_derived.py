@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.live.rows import line, order
 from tests.live.shop import Shop
-from tests.live.test_follow import line, order
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.quality.derived import compare_facts, compare_rollup
 from tillstream.quality.mend import rebuild_facts, rebuild_rollup

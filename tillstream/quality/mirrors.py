@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import psycopg
 
 from tillstream.change import Table
 from tillstream.destinations.clickhouse.client import Warehouse, literals, quoted
@@ -25,6 +28,9 @@ def compare(moment: Moment, warehouse: Warehouse, table: Table) -> tuple[Compari
     result = Comparison("mirror", table.full_name)
     source = f"{postgres_name(table.schema)}.{postgres_name(table.name)}"
     mirror = f"{PREFIX}mirror.{quoted(table.warehouse_name)}"
+    known = _known_columns(warehouse, table)
+    _look_at_new_columns(moment.store, source, table, known, result)
+    table = replace(table, columns=tuple(column for column in table.columns if column.name in known))
     plan = _plan(warehouse, mirror, table)
     expected = _checksums(moment.store.execute(plan.source_checksums(source)).fetchall())
     found = _checksums(warehouse.rows(plan.mirror_checksums(mirror)))
@@ -40,6 +46,30 @@ def compare(moment: Moment, warehouse: Warehouse, table: Table) -> tuple[Compari
         keys += _compare_rows(plan, names, sides, result)
     result.seconds = time.monotonic() - begun
     return result, keys
+
+
+def _known_columns(warehouse: Warehouse, table: Table) -> frozenset[str]:
+    columns = warehouse.rows(
+        "select name from system.columns where database = {database:String} and table = {name:String}",
+        {"database": f"{PREFIX}mirror", "name": table.warehouse_name},
+    )
+    return frozenset(name for (name,) in columns)
+
+
+def _look_at_new_columns(
+    store: psycopg.Connection, source: str, table: Table, known: frozenset[str], result: Comparison
+) -> None:
+    """The log tells of a new column with the next row of its table; until then it must be null everywhere."""
+    for column in table.columns:
+        if column.name in known:
+            continue
+        row = store.execute(f"select count({postgres_name(column.name)}) from {source}").fetchone()
+        count = int(row[0]) if row else 0
+        if count:
+            result.different_rows += count
+            result.add(
+                Difference("mirror", table.full_name, "all rows", "", column.name, f"{count} values", "no such column")
+            )
 
 
 def _plan(warehouse: Warehouse, mirror: str, table: Table) -> Plan:
