@@ -166,6 +166,27 @@ def test_a_change_that_old_rows_do_not_survive_is_refused(
     assert "till resync public.orders" in refused.value.hint
 
 
+def test_a_mirror_begun_anew_takes_the_change_that_was_refused(
+    warehouse: Warehouse, destination: ClickHouseDestination
+) -> None:
+    write(destination, 1, BEFORE, id="1", total="1.00", status="paid", count="7")
+    after = table("orders", key=("id", "place"), id="int32", place="text", status="int32")
+    with pytest.raises(SchemaChangeRefused):
+        destination.ensure(after)
+    destination.renew(after)
+    assert warehouse.value("select count() from mirror.orders") == 0
+    write(destination, 2, after, id="1", place="a", status="3")
+    restarted = ClickHouseDestination(warehouse, {}, "store")
+    write(restarted, 3, after, id="1", place="b", status="4")
+    restarted.close()
+    assert mirror(warehouse, "id, place, status") == [(1, "a", 3), (1, "b", 4)]
+    assert warehouse.rows("select id, total, place from bronze.orders order by _till_batch") == [
+        ("1", "1.00", None),
+        ("1", None, "a"),
+        ("1", None, "b"),
+    ]
+
+
 def test_a_column_with_a_name_of_ours_is_refused(destination: ClickHouseDestination) -> None:
     with pytest.raises(WarehouseError, match=r'column "_version" of table "public\.odd" has a name'):
         destination.ensure(table("odd", id="int32", _version="int32"))

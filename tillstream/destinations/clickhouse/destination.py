@@ -38,6 +38,10 @@ class ClickHouseDestination:
         """Make room for a table, or follow a change of its columns; nothing to do costs nothing."""
         self._rooms.ensure(table)
 
+    def renew(self, table: Table) -> None:
+        """Begin the table's mirror anew after a change its old rows did not survive; they must be read again."""
+        self._rooms.renew(table)
+
     def write(self, number: int, batch: Batch, token: str) -> None:
         """Append the batch to bronze, bring mirror and links up to it, quarantine what does not fit."""
         for changes in batch.changes:

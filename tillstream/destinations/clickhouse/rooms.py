@@ -69,6 +69,15 @@ class Rooms:
         self._seen[name] = asked
         self._layouts[name] = layout
 
+    def renew(self, table: Table) -> None:
+        """Begin the mirror anew, empty and in the types the table has now. Bronze keeps all it has."""
+        self._warehouse.execute(f"drop table if exists {layouts.feed_name(table)} sync")
+        self._warehouse.execute(f"drop table if exists {layouts.mirror_name(table)} sync")
+        self._build(table)
+        self._history.record(table, table, _fingerprint(table))
+        self._built.add(table.warehouse_name)
+        self._seen[table.warehouse_name] = self._layouts[table.warehouse_name] = table
+
     def _build(self, layout: Table) -> None:
         run = self._warehouse.execute
         self._refuse_strangers(layout)
