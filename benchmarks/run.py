@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from benchmarks.measure import ROOT, Measurement, Summary, as_json, measured, summaries, surroundings
 from benchmarks.page import page
 from benchmarks.pipeline import PATIENCE, flowing, opened
@@ -91,7 +93,10 @@ def snapshot(url: str, folder: Path) -> Measurement:
     """One snapshot into an empty warehouse, with a slot of its own that is gone afterwards."""
     say("snapshot")
     with emptied(folder / "snapshot") as fresh:
-        return measured("snapshot", url, fresh)
+        try:
+            return measured("snapshot", url, fresh)
+        finally:
+            forget_slots(url)
 
 
 def drain(url: str, folder: Path, first: int, steps: int) -> Measurement:
@@ -113,6 +118,12 @@ def deploy(url: str, folder: Path) -> None:
     with flowing(assembly):
         if not assembly.supervisor.drain(end, PATIENCE):
             raise SystemExit("the pipeline did not become live")
+
+
+def forget_slots(url: str) -> None:
+    """Let the store forget that anybody ever read its log."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active")
 
 
 @contextmanager
