@@ -40,6 +40,8 @@ class Differences:
     types: Types
     keys: Mapping[str, tuple[str, ...]]
     columns: Mapping[str, Mapping[str, str]]
+    # Settings that this engine knows and that make planning cheaper.
+    hints: tuple[str, ...] = ()
 
     def links_of(self, fact: Fact) -> frozenset[str]:
         """The links that the fact's query follows from its roots, as `mirror.links` names them."""
@@ -71,7 +73,7 @@ class Differences:
             f" from ({self.restricted(fact, touched)}\n)"
             f" union all select {listed}, content, -sign as sign from {fact.table}"
             f" where {touched.restriction(quoted(fact.key), self._root_type(fact), fact.root)}) as signed"
-            f" group by signed.content having sum(signed.sign) != 0{' settings max_threads = 1' if touched.few else ''}"
+            f" group by signed.content having sum(signed.sign) != 0{self._settings(touched)}"
         )
 
     def publish(self, fact: Fact, number: int, stage: str) -> str:
@@ -96,6 +98,11 @@ class Differences:
             f" (batch UInt64, stage LowCardinality(String), {declared}, sign Int64)"
             f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, {rows}, content)"
         )
+
+    def _settings(self, touched: Touched) -> str:
+        # With few ids, planning is most of the work, and more threads only make it longer.
+        settings = [*self.hints, *(["max_threads = 1"] if touched.few is not None else [])]
+        return f" settings {', '.join(settings)}" if settings else ""
 
     def _root_type(self, fact: Fact) -> str:
         root = self.profile.root(fact.root)
