@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import psycopg
 
 from tillstream.destinations.clickhouse.client import Warehouse, literals, quoted
-from tillstream.errors import SourceError, SourceUnreachable, TillError
+from tillstream.errors import SnapshotDelayed, SourceUnreachable, TillError
 from tillstream.flow.gate import Gate
+from tillstream.sources.postgres.settings import PostgresSettings
+from tillstream.sources.postgres.slot import created_slot
 
 # A long transaction on the store keeps the snapshot from being made; the flow must not wait for it.
 LONGEST_HOLD = 20.0
@@ -83,36 +85,12 @@ def _catch(url: str, store: psycopg.Connection, warehouse: Warehouse, gate: Gate
 @contextmanager
 def exported_snapshot(url: str) -> Iterator[tuple[int, str]]:
     """The log position and name of a snapshot that contains exactly the transactions committed before it."""
-    with psycopg.connect(url, autocommit=True, replication="database", application_name="till verify") as connection:
-        connection.pgconn.exec_(f"set statement_timeout = {int(LONGEST_HOLD * 500)}".encode())
-        # The replication grammar knows its words in capitals only.
-        command = b"CREATE_REPLICATION_SLOT till_verify_%d TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
-        result = connection.pgconn.exec_(command % connection.info.backend_pid)
-        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
-            raise _no_snapshot(result)
-        lsn, name = result.get_value(0, 1), result.get_value(0, 2)
-        assert lsn is not None
-        assert name is not None
-        high, _, low = lsn.decode().partition("/")
-        yield int(high, 16) << 32 | int(low, 16), name.decode()
-
-
-def _no_snapshot(result: psycopg.pq.abc.PGresult) -> TillError:
-    state = result.error_field(psycopg.pq.DiagnosticField.SQLSTATE)
-    text = result.error_message.decode(errors="replace").strip()
-    if state == b"57014":
-        return MomentMissed(
-            "the store did not give a snapshot in time",
-            detail="A transaction that has been open for a while keeps it from reaching a consistent point.",
-            hint="select pid, xact_start, query from pg_stat_activity where xact_start < now() - interval '10 s';",
-        )
-    if state == b"53400":
-        return SourceError(
-            "no replication slot is free for the comparison",
-            detail=text,
-            hint="Raise max_replication_slots by one and restart the server.",
-        )
-    return SourceError("the store gave no snapshot for the comparison", detail=text)
+    settings = PostgresSettings(url, slot="till_verify")
+    try:
+        with created_slot(settings, temporary=True, patience=LONGEST_HOLD / 2) as snapshot:
+            yield snapshot.lsn, snapshot.name
+    except SnapshotDelayed as error:
+        raise MomentMissed("the store did not give a snapshot in time", detail=error.detail, hint=error.hint) from error
 
 
 def clone(warehouse: Warehouse) -> None:

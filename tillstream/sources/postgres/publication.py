@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 
 from tillstream.errors import KeyMissing, PermissionMissing, SlotLost, SourceError, TableMissing
-from tillstream.sources.postgres.catalog import CapturedTable, captured_tables, quoted
+from tillstream.sources.postgres.catalog import CapturedTable, captured_tables, literal, quoted
 from tillstream.sources.postgres.settings import PostgresSettings
 
 COLUMN_LISTS_SINCE = 150000
+_STILL_TO_READ = "tillstream has still to read: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +25,57 @@ class Published:
     added: tuple[str, ...] = ()
 
 
-def publish(connection: psycopg.Connection, settings: PostgresSettings) -> Published:
+def publish(connection: psycopg.Connection, settings: PostgresSettings, *, for_the_first_time: bool) -> Published:
     """Make the publications carry exactly the wanted tables and columns.
 
-    Raises TableMissing, KeyMissing or SourceError for what can't be captured, before anything is changed.
+    `added` are the tables whose rows from before are still to be read, when that is not all of them anyway:
+    those that were not published, and those of earlier calls until `forget_unread`. A crash in between must
+    not lose them, so the publication itself remembers.
+
+    Raises TableMissing, KeyMissing or SourceError before anything is changed.
     """
     tables = captured_tables(connection, settings)
     check_tables(tables, settings, connection.info.server_version)
     by_publication = assigned(tables, settings)
-    added: list[str] = []
-    for name, members in by_publication.items():
-        added += _ensure(connection, name, members, adds_only=name == settings.insert_publication)
-    return Published(tuple(tables), tuple(by_publication), tuple(added))
+    with connection.transaction():
+        unread = _unread(connection, settings)
+        added = set() if for_the_first_time else unread
+        for name, members in by_publication.items():
+            new = _ensure(connection, name, members, adds_only=name == settings.insert_publication)
+            added = added if for_the_first_time else added.union(new)
+        if added != unread:
+            _remember(connection, settings, json.dumps(sorted(added)))
+    captured = {table.full_name for table in tables}
+    return Published(tuple(tables), tuple(by_publication), tuple(sorted(added & captured)))
+
+
+def forget_unread(connection: psycopg.Connection, settings: PostgresSettings) -> None:
+    """Every published table has been read."""
+    if _unread(connection, settings):
+        _remember(connection, settings, "[]")
+
+
+def _unread(connection: psycopg.Connection, settings: PostgresSettings) -> set[str]:
+    row = connection.execute(
+        "select obj_description(oid, 'pg_publication') from pg_publication where pubname = %s", [settings.publication]
+    ).fetchone()
+    return (
+        set(json.loads(row[0][len(_STILL_TO_READ) :])) if row and (row[0] or "").startswith(_STILL_TO_READ) else set()
+    )
+
+
+def _remember(connection: psycopg.Connection, settings: PostgresSettings, tables: str) -> None:
+    comment = literal(_STILL_TO_READ + tables)
+    _change(connection, f"comment on publication {quoted(settings.publication)} is {comment}")
+
+
+def existing_publications(connection: psycopg.Connection, settings: PostgresSettings) -> tuple[str, ...]:
+    """The publications that are there, unchanged."""
+    rows = connection.execute(
+        "select pubname::text from pg_publication where pubname = any(%s) order by pubname",
+        [list(settings.publications)],
+    )
+    return tuple(row[0] for row in rows)
 
 
 def require_publication(connection: psycopg.Connection, settings: PostgresSettings) -> None:

@@ -25,7 +25,7 @@ from tillstream.sources.postgres.lsn import format_lsn, parse_lsn
 from tillstream.sources.postgres.settings import PostgresSettings
 
 # Creating a slot waits for every transaction that is open; a forgotten one would keep us waiting for ever.
-_LONGEST_START_SECONDS = 60
+LONGEST_START_SECONDS = 60.0
 
 _SLOT = """
 select
@@ -105,35 +105,38 @@ def require_ours(slot: Slot, name: str) -> None:
 
 
 @contextmanager
-def created_slot(settings: PostgresSettings, *, temporary: bool = False) -> Iterator[ExportedSnapshot]:
+def created_slot(
+    settings: PostgresSettings, *, temporary: bool = False, patience: float = LONGEST_START_SECONDS
+) -> Iterator[ExportedSnapshot]:
     """A new slot, and the snapshot of the moment it starts at, which lasts as long as the block.
 
-    A temporary slot lasts no longer than that either.
+    A temporary slot lasts no longer than that either. SnapshotDelayed after `patience` seconds.
     """
-    with closing(connect_for_replication(settings)) as connection, translated(settings):
+    with closing(connect_for_replication(settings)) as connection:
         name = f"{settings.slot[:40]}_{connection.info.backend_pid}" if temporary else settings.slot
         kind = "TEMPORARY " if temporary else ""
         # The replication grammar knows its words in capitals only.
         command = f"CREATE_REPLICATION_SLOT {quoted(name)} {kind}LOGICAL pgoutput EXPORT_SNAPSHOT"
-        result = checked(_patiently(connection.pgconn, command))
+        with translated(settings):
+            result = checked(_patiently(connection.pgconn, command, patience))
         lsn, snapshot = result.get_value(0, 1), result.get_value(0, 2)
         assert lsn is not None
         assert snapshot is not None
         yield ExportedSnapshot(snapshot.decode(), parse_lsn(lsn.decode()))
 
 
-def _patiently(pgconn: pq.abc.PGconn, command: str) -> pq.abc.PGresult:
+def _patiently(pgconn: pq.abc.PGconn, command: str, patience: float) -> pq.abc.PGresult:
     """Run a replication command. The server's own timeouts don't count for those, so this one is ours."""
     pgconn.send_query(command.encode())
     poll = select.poll()
     poll.register(pgconn.socket, select.POLLIN)
-    give_up_at = time.monotonic() + _LONGEST_START_SECONDS
+    give_up_at = time.monotonic() + patience
     while pgconn.is_busy():
         if poll.poll(100):
             pgconn.consume_input()
         elif time.monotonic() > give_up_at:
             pgconn.get_cancel().cancel()
-            raise _delayed()
+            raise _delayed(patience)
     result = pgconn.get_result()
     assert result is not None
     while pgconn.get_result() is not None:
@@ -141,10 +144,10 @@ def _patiently(pgconn: pq.abc.PGconn, command: str) -> pq.abc.PGresult:
     return result
 
 
-def _delayed() -> SnapshotDelayed:
+def _delayed(patience: float) -> SnapshotDelayed:
     return SnapshotDelayed(
         "an open transaction keeps the snapshot from starting",
-        detail=f"The server waits for every transaction to end; after {_LONGEST_START_SECONDS} s one was still open.",
+        detail=f"The server waits for every transaction to end; after {patience:.0f} s one was still open.",
         hint="select pid, xact_start, state, query from pg_stat_activity order by xact_start limit 5;",
     )
 

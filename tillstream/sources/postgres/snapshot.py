@@ -132,7 +132,8 @@ def _keyless(table: CapturedTable, place: Place, lsn: int) -> Iterator[_Reading]
     Rows carry the last place before the snapshot's point, because the log's first row may be at the point.
     """
     query = f"select {_columns(table.table)} from {_from(table)}"
-    broken_off = place.table == table.full_name
+    # A table that is added later may have been read before, when a crash came between.
+    broken_off = place.table == table.full_name or place.log is not None
     floors = {**place.floors, table.full_name: lsn} if broken_off else place.floors
     started = replace(place, table=table.full_name, key=(), floors=floors)
     first = Changes(table.table, _truncation(table.table, lsn - 1)) if broken_off else None

@@ -16,7 +16,13 @@ from tillstream.sources.postgres.connection import connect, translated
 from tillstream.sources.postgres.decode import Span
 from tillstream.sources.postgres.describe import Describer
 from tillstream.sources.postgres.place import Place, floors_from, place_from
-from tillstream.sources.postgres.publication import Published, publish, require_publication
+from tillstream.sources.postgres.publication import (
+    Published,
+    existing_publications,
+    forget_unread,
+    publish,
+    require_publication,
+)
 from tillstream.sources.postgres.relation import Relations
 from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.slot import (
@@ -73,8 +79,12 @@ class PostgresSource:
             start = self._start_of_log(position)
             if position is None or position.lsn == 0:
                 yield Batch(position, start, ())
-            position = start
-            for batch in self._log(published, position):
+            position, unread = start, bool(published.added)
+            for batch in self._log(published.publications, position):
+                # What comes behind the snapshot has landed, so the snapshot has.
+                if unread and self._acknowledged > start.lsn:
+                    self._forget_unread()
+                    unread = False
                 position = batch.position
                 yield batch
 
@@ -83,10 +93,10 @@ class PostgresSource:
         with closing(connect(self.settings)) as connection, translated(self.settings):
             require_slot(connection, self.settings.slot)
             require_publication(connection, self.settings)
-            published = publish(connection, self.settings)
+            publications = existing_publications(connection, self.settings)
         start = self._start_of_log(after)
         with closing(Describer(self.settings)) as describer:
-            batch = self._stream(published, describer).range(Span(start, until, floors_from(after)))
+            batch = self._stream(publications, describer).range(Span(start, until, floors_from(after)))
         return Batch(
             after, until, batch.changes, batch.committed_first_at, batch.committed_last_at, batch.transaction_count
         )
@@ -122,9 +132,9 @@ class PostgresSource:
             if position is not None:
                 require_slot(connection, self.settings.slot)
                 require_publication(connection, self.settings)
-                return publish(connection, self.settings), False
+                return publish(connection, self.settings, for_the_first_time=False), False
             # A slot without a position comes from a start that did not get as far as its first batch.
-            published = publish(connection, self.settings)
+            published = publish(connection, self.settings, for_the_first_time=True)
             drop_slot(connection, self.settings.slot)
             return published, True
 
@@ -154,16 +164,20 @@ class PostgresSource:
             slot = require_slot(connection, self.settings.slot)
         return Position(slot.confirmed_lsn or 0, 0, position.state if position else "")
 
-    def _log(self, published: Published, position: Position) -> Iterator[Batch]:
+    def _forget_unread(self) -> None:
+        with closing(connect(self.settings)) as connection, translated(self.settings):
+            forget_unread(connection, self.settings)
+
+    def _log(self, publications: Sequence[str], position: Position) -> Iterator[Batch]:
         with closing(Describer(self.settings)) as describer:
             describer.open()
-            stream = self._stream(published, describer)
+            stream = self._stream(publications, describer)
             yield from stream.read(Span(position, floors=floors_from(position)))
 
-    def _stream(self, published: Published, describer: Describer) -> Stream:
+    def _stream(self, publications: Sequence[str], describer: Describer) -> Stream:
         return Stream(
             settings=self.settings,
-            publications=published.publications,
+            publications=publications,
             relations=Relations(describer),
             acknowledged=lambda: self._acknowledged,
             stopped=lambda: self._stopped.is_set() or self._refresh.is_set(),
