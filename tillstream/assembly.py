@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +21,10 @@ from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
 from tillstream.quality.report import Report
 from tillstream.quality.verify import Subject, Verifier
-from tillstream.settings import FAVOURITE_PORT, LOOPBACK, Settings
+from tillstream.settings import FAVOURITE_PORT, LOOPBACK, NO_PROFILE, Settings
 from tillstream.sources.postgres.settings import Limits, PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
-from tillstream.stores.profile import Profile, load_profile
+from tillstream.stores.profile import Profile, known_profiles, load_profile
 from tillstream.watch.events import Log
 from tillstream.web.app import create_app
 from tillstream.web.live import Live
@@ -58,7 +58,7 @@ class Assembly:
 
 def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     """Everything a folder's settings ask for, reading from the store at `url`. Opens the warehouse."""
-    profile = load_profile(settings.store.profile)
+    profile = profile_of(settings)
     warehouse = Warehouse(settings.warehouse_url)
     source = open_source(settings, url, profile)
     destination = ClickHouseDestination(warehouse, _links(profile), source.name)
@@ -70,6 +70,8 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         warehouse.close()
 
     def deploy_models() -> None:
+        if not profile.views:
+            return
         endpoint = _endpoint(settings, supervisor.url, token)
         _deploy(Project(settings.folder / "dbt", endpoint, profile.views, settings.models_folder), layer)
 
@@ -107,9 +109,24 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     return assembly
 
 
+def profile_of(settings: Settings) -> Profile:
+    """What is known of the store; nothing but its tables when the profile is "none"."""
+    if settings.store.profile == NO_PROFILE:
+        return Profile(NO_PROFILE, schema="public", views="", tables=())
+    return load_profile(settings.store.profile)
+
+
+def recognised(names: Collection[str]) -> str:
+    """The profile of a store that has tables of these names; "none" when none fits."""
+    for name in known_profiles():
+        if set(load_profile(name).tables) <= set(names):
+            return name
+    return NO_PROFILE
+
+
 def open_source(settings: Settings, url: str, profile: Profile | None = None) -> PostgresSource:
     """The source the settings name."""
-    profile = profile or load_profile(settings.store.profile)
+    profile = profile or profile_of(settings)
     excluded = [f"{profile.schema}.{column}" for column in sorted(profile.excluded)]
     batch = settings.batch
     return PostgresSource(

@@ -26,6 +26,13 @@ from tillstream.live.layer import LiveLayer
 _PLACES = (Path(__file__).parent / "_dbt", Path(__file__).parent.parent / "dbt")
 _PASSWORD = "TILL_DBT_PASSWORD"
 _LONGEST = 3600.0
+# dbt, but gone as soon as its standard input ends: it must not go on building when we were killed.
+_DBT = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.raw.readall(), os._exit(1)), daemon=True).start()
+from dbt.cli.main import cli
+cli()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +82,27 @@ class Project:
         self._put_together()
         # What an earlier run left would be taken for this one's result.
         (self.folder / "target" / "run_results.json").unlink(missing_ok=True)
-        arguments = [sys.executable, "-m", "dbt.cli.main", "--log-format", "json", "--no-version-check"]
+        arguments = [sys.executable, "-c", _DBT, "--log-format", "json", "--no-version-check"]
         arguments += ["--no-send-anonymous-usage-stats", *command, "--threads", str(self.threads)]
         arguments += ["--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
         arguments += ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")]
-        run = subprocess.run(
-            arguments,
-            cwd=self.folder,
-            env={**os.environ, _PASSWORD: self.endpoint.password, "DO_NOT_TRACK": "1", "DBT_USE_COLORS": "false"},
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST,
-            check=False,
-        )
+        until_we_end, held_open = os.pipe()
+        try:
+            run = subprocess.run(
+                arguments,
+                cwd=self.folder,
+                env={**os.environ, _PASSWORD: self.endpoint.password, "DO_NOT_TRACK": "1", "DBT_USE_COLORS": "false"},
+                stdin=until_we_end,
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST,
+                check=False,
+                # Ctrl-C is for us: a model that is being built is built to its end.
+                start_new_session=True,
+            )
+        finally:
+            os.close(until_we_end)
+            os.close(held_open)
         if run.returncode != 0:
             raise _failure(run.stdout, run.stderr, self.folder)
 

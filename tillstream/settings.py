@@ -19,6 +19,7 @@ from tillstream.errors import ConfigError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAVOURITE_PORT = 8455
+NO_PROFILE = "none"
 
 
 class Secret:
@@ -135,7 +136,7 @@ def _identifier(value: str) -> str:
 class StoreSettings:
     """What kind of store it is."""
 
-    profile: str = setting("demo", "Which tables mean what: the store profile.")
+    profile: str = setting("demo", 'Which tables mean what; "none" for a faithful copy of the tables and nothing more.')
     time_zone: str = setting("UTC", "The store's own time zone, for days and months in reports.")
     currency: str = setting("USD", "The store's currency, shown beside amounts.")
 

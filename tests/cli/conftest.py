@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # has no stubs
 import pytest
 
 from tests.cli.run_till import begin, eventually, finish, till
@@ -68,5 +69,5 @@ def wait_until_live(folder: Path, process: subprocess.Popen[str]) -> None:
 
 def still_at_work(folder: Path) -> list[str]:
     """Processes whose command line names the folder."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line and "ps -eo" not in line]
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]

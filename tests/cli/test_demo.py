@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # has no stubs
 import pytest
 
 from tests.cli.conftest import SMALL, Start, still_at_work, wait_until_live
@@ -131,9 +132,7 @@ def orders(folder: Path) -> int:
 
 def children_of(pid: int) -> list[int]:
     """The simulator: our child whose command says so."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    return [int(row[0]) for row in rows if row[1] == str(pid) and "simulate" in row[2]]
+    return [child.pid for child in psutil.Process(pid).children() if "simulate" in child.cmdline()]
 
 
 def read_so_far(process: subprocess.Popen[str]) -> str:
@@ -145,3 +144,18 @@ def read_so_far(process: subprocess.Popen[str]) -> str:
         return ""
     finally:
         os.set_blocking(process.stderr.fileno(), True)
+
+
+def test_no_model_is_built_on_after_a_kill(tmp_path: Path, start: Start) -> None:
+    folder = tmp_path / "demo"
+    process = start("demo", *SMALL, "--dir", folder)
+
+    def dbt() -> list[str]:
+        return [line for line in still_at_work(folder) if "--project-dir" in line]
+
+    eventually(lambda: dbt() != [] or process.poll() is not None, "dbt runs", 120)
+    assert process.poll() is None, finish(process)
+    process.kill()
+    finish(process)
+
+    eventually(lambda: dbt() == [], "dbt ended", 10)

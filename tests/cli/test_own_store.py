@@ -6,10 +6,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from pytest import FixtureRequest as Request
 
 from tests.cli.conftest import Start, wait_until_live
-from tests.cli.run_till import finish, till
+from tests.cli.run_till import eventually, finish, till
 from tillstream.simulate.server import EmbeddedPostgres
 
 CREATE = ("--create", "--orders", "100", "--customers", "30", "--products", "20")
@@ -29,6 +31,7 @@ def test_a_store_of_ones_own_from_init_to_exact(server: str, tmp_path: Path, sta
     assert written.status == 0, written.out + written.err
     text = (tmp_path / "till.toml").read_text()
     assert 'url = { file = "source.url" }' in text
+    assert 'profile = "demo"' in text
     assert (tmp_path / "source.url").stat().st_mode & 0o777 == 0o600
     assert till("config", "show", "--dir", tmp_path).status == 0
 
@@ -42,6 +45,32 @@ def test_a_store_of_ones_own_from_init_to_exact(server: str, tmp_path: Path, sta
     ended = finish(process)
     assert ended.status == 0, ended.err
     assert "page: http://127.0.0.1:" in ended.out
+
+
+def test_a_store_nobody_knows_is_copied_faithfully(tmp_path: Path, start: Start, request: Request) -> None:
+    folder = tmp_path / "till"
+    # A server of its own: the name of a replication slot is the whole server's.
+    store = EmbeddedPostgres(tmp_path / "server")
+    request.addfinalizer(store.stop)
+    url = store.start()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table things (id int primary key, name text)")
+        connection.execute("insert into things values (1, 'a'), (2, 'b')")
+
+    assert till("init", url, "--dir", folder).status == 0
+    assert 'profile = "none"' in (folder / "till.toml").read_text()
+    process = start("run", "--dir", folder)
+    wait_until_live(folder, process)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("update things set name = 'c' where id = 2")
+        connection.execute("delete from things where id = 1")
+
+    def followed() -> bool:
+        answer = till("query", "select id, name from mirror.things final where _deleted = 0", "--dir", folder)
+        return answer.out == "id\tname\n2\tc\n"
+
+    eventually(followed, "followed")
+    assert till("verify", "--dir", folder).status == 0
 
 
 def test_init_does_not_write_over_settings(server: str, tmp_path: Path) -> None:

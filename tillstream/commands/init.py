@@ -8,8 +8,8 @@ from pathlib import Path
 from tillstream.commands.findings import checked_source, show_findings
 from tillstream.commands.output import Output
 from tillstream.config import FILE_NAME, environment, load
-from tillstream.errors import ConfigError
-from tillstream.settings import SECTIONS, Url, shown, table_of_settings
+from tillstream.errors import ConfigError, TillError
+from tillstream.settings import SECTIONS, Settings, SourceSettings, Url, shown, table_of_settings
 
 SECRET_FILE = "source.url"
 SCHEMES = ("postgresql://", "postgres://")
@@ -36,7 +36,8 @@ def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
         reference = f'{{ file = "{SECRET_FILE}" }}'
     else:
         reference = f'"{url}"'
-    path.write_text(text(reference), encoding="utf-8")
+    profile = _profile(Settings(folder.resolve(), source=SourceSettings(url=Url(url))))
+    path.write_text(text(reference, profile), encoding="utf-8")
     output.say(f"wrote {path}")
     settings = load(folder, environment())
     findings = checked_source(settings)
@@ -47,8 +48,23 @@ def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
     return 1 if wrong else 0
 
 
-def text(source_url: str) -> str:
-    """A till.toml with every setting explained, and all but the URL at their defaults."""
+def _profile(settings: Settings) -> str:
+    """The profile that the store's tables fit; a store that can't be asked yet has the default."""
+    from tillstream.assembly import open_source, recognised
+
+    try:
+        source = open_source(settings, settings.source_url)
+        try:
+            return recognised([table.name for table in source.tables()])
+        finally:
+            source.close()
+    except TillError:
+        return settings.store.profile
+
+
+def text(source_url: str, profile: str) -> str:
+    """A till.toml with every setting explained, and all but the URL and the profile at their defaults."""
+    set_here = {"source.url": source_url, "store.profile": f'"{profile}"'}
     lines = [
         "# tillstream's settings. Every line that begins with # shows a default.",
         "# `till config show` prints what holds, and why.",
@@ -59,8 +75,8 @@ def text(source_url: str) -> str:
             if row.section != section:
                 continue
             lines.append(f"# {row.help}")
-            if row.full_name == "source.url":
-                lines.append(f"url = {source_url}")
+            if row.full_name in set_here:
+                lines.append(f"{row.name} = {set_here[row.full_name]}")
             else:
                 lines.append(f"# {row.name} = {_toml(row.default)}")
     return "\n".join(lines) + "\n"
