@@ -9,7 +9,7 @@ import pytest
 
 from tests.destinations.rows import Row, batch, changes
 from tests.flow.crashes import run_to_end
-from tests.flow.histories import EVENTS
+from tests.flow.histories import EVENTS, WIDER
 from tests.flow.log import Log
 from tillstream.change import Batch, Position
 from tillstream.destinations.memory import MemoryDestination, MemoryLayer, MemoryLedger
@@ -105,6 +105,22 @@ def test_a_log_that_reads_differently_after_a_crash_stops_it_with_a_way_out() ->
         run_to_end(restored, destination, ledger, layer)
     assert different.value.message == 'batch 1 of stream "store" reads differently than before'
     assert "till verify --repair" in different.value.hint
+
+
+def test_a_table_of_which_a_part_arrived_is_emptied_of_the_batch_and_written_again() -> None:
+    destination, ledger = MemoryDestination(), MemoryLedger()
+    layer = MemoryLayer(destination)
+    rows = [
+        (EVENTS, Row(101, "I", {"name": "before", "amount": "1"}, 1)),
+        (WIDER, Row(101, "I", {"name": "after", "amount": "1", "reason": "x"}, 3)),
+    ]
+    source = Log([], [rows])
+    with crash_at("during_write"):
+        run_to_end(source, destination, ledger, layer)
+    assert destination.arrived(1) == {"events": 1}
+    run_to_end(source, destination, ledger, layer)
+    assert destination.arrived(1) == {"events": 2}
+    assert sorted(str(row["name"]) for row in destination.rows("events")) == ["after", "before"]
 
 
 def test_nothing_can_be_repaired_before_the_first_batch() -> None:
