@@ -45,15 +45,16 @@ function compare(element, today, yesterday, figure, show) {
     element.textContent = `${show(yesterday)} yesterday`;
     return;
   }
+  element.title = `${show(yesterday)} by this time yesterday`;
   const times = Number(today) / Number(yesterday);
   if (times >= 4) {
-    element.replaceChildren(make("b", { className: "up", text: `▲ ${count(times)} ×` }), " yesterday by now");
+    element.replaceChildren(make("b", { className: "up", text: `▲ ${count(times)} ×` }), " yesterday");
     return;
   }
   const change = times - 1;
   const up = change >= 0;
   const mark = make("b", { className: up ? "up" : "down", text: `${up ? "▲" : "▼"} ${percent(Math.abs(change))}` });
-  element.replaceChildren(mark, " on yesterday by now");
+  element.replaceChildren(mark, " on yesterday");
 }
 
 export function bars(list, rows, { name, currency }) {
