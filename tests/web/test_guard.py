@@ -125,6 +125,7 @@ def test_a_reader_reads(world: World, sql: str) -> None:
     assert answer.is_success, answer.text
 
 
+SECRET_WORDS = "a word that nobody may read"
 BLANKS = st.sampled_from([" ", "\n", "\t", "/* x */", "-- x\n", "\u00a0", "\ufeff", ""])
 SPELLINGS = st.sampled_from(
     ["file", "FILE", "File", "`file`", '"file"', "`fi\\x6ce`", "\u201cfile\u201d", "`f``ile`", "fi/**/le"]
@@ -149,20 +150,23 @@ CALLS = st.sampled_from([
 ])  # fmt: skip
 
 
+STARTS = st.sampled_from(["", "/* */", "\n--\n", "( "])
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(call=CALLS, spelling=SPELLINGS, blank=BLANKS, start=st.sampled_from(["", "(", "/* */", "\n--\n"]))
-def test_no_spelling_of_a_call_reads_a_file(
-    world: World, secret: Path, call: str, spelling: str, blank: str, start: str
-) -> None:
-    sql = start + call.format(f=spelling, b=blank, path=secret) + (")" if start == "(" else "")
-    for split in (0, len(sql) // 2):
-        answer = world.ask(sql[split:], params={"query": sql[:split]} if split else {})
-        assert "a word that nobody" not in answer.text
-        assert answer.status_code >= 400 or split or spelling == "`f``ile`", sql
+@given(st.tuples(STARTS, CALLS, SPELLINGS, BLANKS))
+def test_no_spelling_of_a_call_reads_a_file(world: World, secret: Path, parts: tuple[str, str, str, str]) -> None:
+    start, call, spelling, blank = parts
+    sql = start + call.format(f=spelling, b=blank, path=secret) + (")" if "(" in start else "")
+    whole = world.ask(sql)
+    assert whole.status_code >= 400 or spelling == "`f``ile`", sql
+    cut = len(sql) // 2
+    for answer in (whole, world.ask(sql[cut:], params={"query": sql[:cut]})):
+        assert SECRET_WORDS not in answer.text
 
 
 @pytest.fixture(scope="module")
 def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("secret") / "secret"
-    path.write_text("a word that nobody may read")
+    path.write_text(SECRET_WORDS)
     return path
