@@ -31,7 +31,7 @@ def turnover(shop: Shop) -> float:
 def test_a_rollup_of_ones_own_is_built_followed_and_built_again(warehouse: Warehouse, tmp_path: Path) -> None:
     shop = bare_shop(warehouse)
     own = tmp_path / "models"
-    model = own / "live" / "large_orders.sql"
+    model = own / "large_orders.sql"
     model.parent.mkdir(parents=True)
     model.write_text(OWN)
     order(shop, 1, total_amount=100)
