@@ -175,3 +175,22 @@ def test_reading_goes_on_from_within_the_snapshot_of_a_later_table(shop: Shop) -
     shop.batches += [*batches, *rest]
     assert shop.mirrored("public.late") == shop.stored("late")
     assert shop.mirrored("public.t") == shop.stored("t")
+
+
+def test_a_column_added_beside_an_excluded_one_is_captured_with_all_its_rows(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publication lists such a table's columns, so the log would never tell of another one."""
+    monkeypatch.setattr("tillstream.sources.postgres.source.LOOK_AGAIN", 0.1)
+    shop.database.run("create table person (id int primary key, secret text)", "insert into person values (1, 'x')")
+    with shop.source(exclude=("public.person.secret",)) as source:
+        reading = source.read(shop.position)
+        while not rows_of(shop.batches, "public.person"):
+            shop.batches.append(next(reading))
+        shop.database.run("alter table person add column points int", "update person set points = 7")
+        while not any(row.get("points") == "7" for row in rows_of(shop.batches, "public.person")):
+            shop.batches.append(next(reading))
+        shop.database.run("insert into person values (2, 'y', 8)")
+        while not any(row.get("points") == "8" for row in rows_of(shop.batches, "public.person")):
+            shop.batches.append(next(reading))
+    assert all("secret" not in row for row in rows_of(shop.batches, "public.person"))

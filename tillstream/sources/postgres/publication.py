@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -18,7 +18,10 @@ _STILL_TO_READ = "tillstream has still to read: "
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is captured: the tables, the publications that carry them, and which tables are new in those."""
+    """What is captured: the tables, the publications that carry them, and which tables have to be read anew.
+
+    These are new in their publication, or have columns that it did not carry until now.
+    """
 
     tables: tuple[CapturedTable, ...]
     publications: tuple[str, ...]
@@ -87,6 +90,12 @@ def require_publication(connection: psycopg.Connection, settings: PostgresSettin
             detail="It was dropped. The server leaves out what is written while it is missing.",
             hint="Run `till resync` to read the tables again and go on from now.",
         )
+
+
+def look_again(connection: psycopg.Connection, settings: PostgresSettings, published: Published) -> bool:
+    """Whether there are tables to capture, or columns of tables with a column list, that are not published yet."""
+    known = {table.full_name: table.published for table in published.tables}
+    return any(known.get(table.full_name, ()) != table.published for table in captured_tables(connection, settings))
 
 
 def assigned(tables: Sequence[CapturedTable], settings: PostgresSettings) -> dict[str, list[CapturedTable]]:
@@ -171,7 +180,7 @@ def _check_excluded(table: CapturedTable, server_version: int) -> None:
 def _ensure(
     connection: psycopg.Connection, name: str, tables: Sequence[CapturedTable], *, adds_only: bool
 ) -> list[str]:
-    """Create or alter one publication. Returns the tables that were not in it."""
+    """Create or alter one publication. Returns the tables whose rows it did not carry as they are wanted."""
     operations = "insert, truncate" if adds_only else "insert, update, delete, truncate"
     listed = ", ".join(_member(table) for table in tables)
     found = connection.execute("select puballtables from pg_publication where pubname = %s", [name]).fetchone()
@@ -190,7 +199,14 @@ def _ensure(
     elif present != wanted:
         gone = ", ".join(".".join(quoted(part) for part in member.split(".", 1)) for member in present)
         _change(connection, f"alter publication {quoted(name)} drop table {gone}")
-    return [table.full_name for table in tables if table.full_name not in present]
+    return [table.full_name for table in tables if _is_new(table, present)]
+
+
+def _is_new(table: CapturedTable, present: Mapping[str, tuple[str, ...] | None]) -> bool:
+    if table.full_name not in present:
+        return True
+    carried = present[table.full_name]
+    return carried is not None and any(column.name not in carried for column in table.table.columns)
 
 
 def _whole_database(name: str, tables: Sequence[CapturedTable]) -> list[str]:

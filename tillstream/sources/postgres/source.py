@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
@@ -20,6 +21,7 @@ from tillstream.sources.postgres.publication import (
     Published,
     existing_publications,
     forget_unread,
+    look_again,
     publish,
     require_publication,
 )
@@ -34,6 +36,9 @@ from tillstream.sources.postgres.slot import (
 )
 from tillstream.sources.postgres.snapshot import Progress, Snapshot
 from tillstream.sources.postgres.stream import Stream
+
+# How often, in seconds, the catalog is asked for tables and columns that the log can't tell of.
+LOOK_AGAIN = 5.0
 
 
 class PostgresSource:
@@ -80,7 +85,7 @@ class PostgresSource:
             if position is None or position.lsn == 0:
                 yield Batch(position, start, ())
             position, unread = start, bool(published.added)
-            for batch in self._log(published.publications, position):
+            for batch in self._log(published, position):
                 # What comes behind the snapshot has landed, so the snapshot has.
                 if unread and self._acknowledged > start.lsn:
                     self._forget_unread()
@@ -168,11 +173,21 @@ class PostgresSource:
         with closing(connect(self.settings)) as connection, translated(self.settings):
             forget_unread(connection, self.settings)
 
-    def _log(self, publications: Sequence[str], position: Position) -> Iterator[Batch]:
+    def _log(self, published: Published, position: Position) -> Iterator[Batch]:
         with closing(Describer(self.settings)) as describer:
             describer.open()
-            stream = self._stream(publications, describer)
-            yield from stream.read(Span(position, floors=floors_from(position)))
+            stream = self._stream(published.publications, describer)
+            looked_at = time.monotonic()
+            for batch in stream.read(Span(position, floors=floors_from(position))):
+                yield batch
+                if time.monotonic() - looked_at > LOOK_AGAIN:
+                    self._look_again(published)
+                    looked_at = time.monotonic()
+
+    def _look_again(self, published: Published) -> None:
+        with self._asked() as connection:
+            if look_again(connection, self.settings, published):
+                self.refresh()
 
     def _stream(self, publications: Sequence[str], describer: Describer) -> Stream:
         return Stream(
