@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +40,8 @@ class Assembly:
     token: str
     verifier: Verifier
     live: Live
+    # Forgets how far the store was read and what the mirror holds; returns the tables' names.
+    begin_anew: Callable[[], list[str]]
 
     @property
     def pipeline(self) -> Pipeline:
@@ -62,10 +64,12 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     warehouse = Warehouse(settings.warehouse_url)
     source = open_source(settings, url, profile)
     destination = ClickHouseDestination(warehouse, _links(profile), source.name)
+    ledger = ClickHouseLedger(warehouse)
     layer = LiveLayer(warehouse, profile)
     token = settings.page.token.reveal() if settings.page.token else secrets.token_urlsafe(24)
 
     def close() -> None:
+        layer.close()
         destination.close()
         warehouse.close()
 
@@ -78,7 +82,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     pipeline = Pipeline(
         source,
         destination,
-        ClickHouseLedger(warehouse),
+        ledger,
         layer,
         shown(settings.warehouse_url),
         deploy=deploy_models,
@@ -92,6 +96,16 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         supervisor.pump,
         lambda: Subject(source.tables(), layer.definitions.facts, layer.definitions.rollups),
     )
+
+    def begin_anew() -> list[str]:
+        # The position last: until it is forgotten, a crash leaves this to be asked for again.
+        tables = source.tables()
+        layer.forget()
+        for table in tables:
+            destination.renew(table)
+        ledger.forget(source.name)
+        return [table.full_name for table in tables]
+
     store = settings.store
     live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
     supervisor.listeners.append(live.landed)
@@ -105,7 +119,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     public = settings.page.host not in LOOPBACK
     app = create_app(warehouse, token, live, {"verify": verify, "check": check}, public=public)
     service = Server(app, settings.page.host, _port(settings))
-    assembly = Assembly(supervisor, service, token, verifier, live)
+    assembly = Assembly(supervisor, service, token, verifier, live, begin_anew)
     return assembly
 
 

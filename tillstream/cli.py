@@ -117,6 +117,14 @@ def verify(
 
 
 @app.command()
+def resync(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+    """Read the whole store again at the next start, as after a lost replication slot."""
+    from tillstream.commands import resync as command
+
+    raise typer.Exit(command.resync(dir, Output(as_json=json)))
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One statement.")],
     form: Annotated[str, typer.Option("--format", help="One of ClickHouse's formats, e.g. CSV.")] = "",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import psycopg
+
 from tests.cli.conftest import SMALL, Start, still_at_work, wait_until_live
 from tests.cli.run_till import till
+from tillstream.simulate.server import EmbeddedPostgres
 
 
 def test_commands_go_through_the_running_process(folder: Path, start: Start) -> None:
@@ -95,3 +98,20 @@ def test_doctor_shows_a_mistake_in_the_settings_as_a_finding(tmp_path: Path) -> 
 
     assert answer.status == 1
     assert 'unknown setting "batch.row"' in answer.out
+
+
+def test_a_store_is_read_again_after_a_lost_slot(folder: Path) -> None:
+    with EmbeddedPostgres(folder / "postgres") as store, psycopg.connect(store.url, autocommit=True) as connection:
+        connection.execute("select pg_drop_replication_slot('tillstream')")
+        connection.execute("update orders set note = 'while nobody listened' where id = 17")
+        connection.execute("delete from cart_lines")
+    lost = till("verify", "--dir", folder)
+    assert lost.status == 2
+    assert "till resync" in lost.err
+
+    again = till("resync", "--dir", folder)
+    assert again.status == 0, again.err
+    assert "will be read again" in again.out
+
+    assert till("verify", "--dir", folder).status == 0
+    assert still_at_work(folder) == []

@@ -163,7 +163,7 @@ def test_a_change_that_old_rows_do_not_survive_is_refused(
     with pytest.raises(SchemaChangeRefused) as refused:
         destination.ensure(after)
     assert refused.value.message == message
-    assert "till resync public.orders" in refused.value.hint
+    assert "till resync" in refused.value.hint
 
 
 def test_a_mirror_begun_anew_takes_the_change_that_was_refused(

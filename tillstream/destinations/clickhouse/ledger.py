@@ -18,7 +18,7 @@ create table if not exists {LEDGER} (
     stream LowCardinality(String),
     number UInt64,
     attempt UInt16,
-    state Enum8('intent' = 1, 'staged' = 2, 'done' = 3, 'abandoned' = 4),
+    state Enum8('intent' = 1, 'staged' = 2, 'done' = 3, 'abandoned' = 4, 'forgotten' = 5),
     after_lsn Nullable(UInt64),
     after_ordinal UInt32,
     after_state String,
@@ -68,7 +68,8 @@ class ClickHouseLedger:
 
     def last_done(self, stream: str) -> Entry | None:
         """The newest batch that is complete."""
-        return self._newest(f"stream = {literal(stream)} and state = 'done'")
+        forgotten = f"(select max(number) from {LEDGER} where stream = {literal(stream)} and state = 'forgotten')"
+        return self._newest(f"stream = {literal(stream)} and state = 'done' and number > {forgotten}")
 
     def last_number(self, stream: str) -> int:
         """The highest number a batch ever had, whatever became of it; 0 before the first."""
@@ -105,6 +106,10 @@ class ClickHouseLedger:
     def abandon(self, entry: Entry) -> None:
         """Record that the batch was undone and will never be finished."""
         self._record("abandoned", entry)
+
+    def forget(self, stream: str) -> None:
+        """From now on no batch of the stream is done; numbers go on."""
+        self._record("forgotten", Entry(stream, self.last_number(stream) + 1, None, Position(0), {}, ""))
 
     def recent(self, stream: str, since: datetime) -> Recent:
         """What landed since then, snapshots and repairs left out."""

@@ -85,7 +85,7 @@ def _refused(table: Table, message: str, detail: str) -> SchemaChangeRefused:
     return SchemaChangeRefused(
         message,
         detail=detail,
-        hint=f"Run `till resync {table.full_name}` to read the table again as it is now.",
+        hint=f'Run `till resync` to read the store again, "{table.full_name}" as it is now.',
     )
 
 
