@@ -34,9 +34,9 @@ class Shopper:
 
     def act_until(self, ended: threading.Event, pause: float = 0.002) -> None:
         """Act until told to stop, with a short breath in between."""
-        while not ended.wait(pause):
-            self.act()
-        self.connection.close()
+        with self.connection:
+            while not ended.wait(pause):
+                self.act()
 
 
 def any_id(cursor: Cursor, table: str, dice: random.Random) -> Any:
@@ -60,8 +60,8 @@ def order(cursor: Cursor, dice: random.Random) -> None:
     cursor.execute(
         "insert into orders (number, customer_id, shipping_address_id, payment_method_id, shipping_method_id, currency,"
         " items_amount, discount_amount, tax_amount, shipping_amount, total_amount, note)"
-        " values (%s, %s, %s, 1, 1, 'USD', %s / 100.0, 0, %s / 100.0, 5, %s / 100.0, %s) returning id",
-        [f"C{dice.getrandbits(60)}", customer, address, sum(gross), sum(taxes), total, dice.choice(NOTES)],
+        " values (gen_random_uuid(), %s, %s, 1, 1, 'USD', %s / 100.0, 0, %s / 100.0, 5, %s / 100.0, %s) returning id",
+        [customer, address, sum(gross), sum(taxes), total, dice.choice(NOTES)],
     )
     (number,) = cursor.fetchone() or (None,)
     for place, ((quantity, price), amount, tax) in enumerate(zip(lines, gross, taxes, strict=True)):
@@ -129,8 +129,8 @@ def renumber_line(cursor: Cursor, dice: random.Random) -> None:
 def sign_up(cursor: Cursor, dice: random.Random) -> None:
     """A new customer with an address."""
     cursor.execute(
-        "insert into customers (email, full_name, password_hash) values (%s, %s, 'x') returning id",
-        [f"{dice.getrandbits(64)}@example.com", dice.choice(NOTES) or "Ann"],
+        "insert into customers (email, full_name, password_hash) values (gen_random_uuid(), %s, 'x') returning id",
+        [dice.choice(NOTES) or "Ann"],
     )
     (customer,) = cursor.fetchone() or (None,)
     cursor.execute(

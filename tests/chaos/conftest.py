@@ -20,8 +20,10 @@ def lasting_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(lasting_world: World) -> World:
-    return lasting_world
+def world(lasting_world: World) -> Iterator[World]:
+    yield lasting_world
+    lasting_world.kill()
+    lasting_world.route = lasting_world.store
 
 
 def assert_exact(report: dict[str, object]) -> None:

@@ -49,7 +49,7 @@ def refuse_connections_for_a_while(world: World) -> None:
         with busy(world, 13):
             flow_for(world, 10)
             proxy.refuse()
-            wait_until(lambda: "trouble" in world.log(), "the pipeline notices")
+            wait_until(lambda: "flow interrupted" in world.log(), "the pipeline notices")
             proxy.heal()
             flow_for(world, 10)
         world.kill()
@@ -107,7 +107,7 @@ def test_a_full_disk_stops_the_flow_until_there_is_room(world: World, tmp_path: 
     home = world.folder
     with small_disk(tmp_path / "disk", 400) as disk:
         world.folder = disk / "till"
-        shutil.copytree(home, world.folder)
+        shutil.copytree(home, world.folder, symlinks=True)
         ballast = disk / "ballast"
         with busy(world, 14):
             world.begin()
@@ -119,7 +119,7 @@ def test_a_full_disk_stops_the_flow_until_there_is_room(world: World, tmp_path: 
         world.kill()
         assert_exact(world.settle())
         shutil.rmtree(home)
-        shutil.copytree(world.folder, home)
+        shutil.copytree(world.folder, home, symlinks=True)
     world.folder = home
 
 

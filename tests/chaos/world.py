@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -64,14 +65,14 @@ class World:
         """kill -9, whatever it is doing; nothing to do when nothing runs."""
         if not self.process:
             return
-        os.kill(self.process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
         self.wait_for_death()
 
     def wait_for_death(self) -> None:
         """Until the process is dead, which it must be by SIGKILL and nothing else."""
-        ended = self._answer("ended")
+        ended, self.process = self._answer("ended"), 0
         assert ended == -signal.SIGKILL, f"ended with {ended}: {self._complaints}\n{self.log()}"
-        self.process = 0
         self.kill_count += 1
 
     def settle(self) -> dict[str, Any]:
