@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -98,7 +99,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
@@ -124,7 +125,14 @@ def test_a_full_disk_stops_the_flow_until_there_is_room(world: World, tmp_path: 
 
 
 def fill(path: Path) -> None:
-    """Take all the room there is."""
-    room = os.statvfs(path.parent)
-    with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+    """Take all the room there is, the last of it in small pieces."""
+    for size in (1 << 20, 1 << 12):
+        with contextlib.suppress(OSError):
+            grow(path, size)
+
+
+def grow(path: Path, size: int) -> None:
+    """Append pieces of that size until there is no room; OSError says so."""
+    with path.open("ab", buffering=0) as file:
+        while True:
+            file.write(b"\0" * size)
