@@ -99,12 +99,9 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
 
     def begin_anew() -> list[str]:
         # The position last: until it is forgotten, a crash leaves this to be asked for again.
-        tables = source.tables()
-        layer.forget()
-        for table in tables:
-            destination.renew(table)
+        names = _empty(source, destination, layer)
         ledger.forget(source.name)
-        return [table.full_name for table in tables]
+        return names
 
     store = settings.store
     live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
@@ -121,6 +118,14 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     service = Server(app, settings.page.host, _port(settings))
     assembly = Assembly(supervisor, service, token, verifier, live, begin_anew)
     return assembly
+
+
+def _empty(source: PostgresSource, destination: ClickHouseDestination, layer: LiveLayer) -> list[str]:
+    tables = source.tables()
+    layer.forget()
+    for table in tables:
+        destination.renew(table)
+    return [table.full_name for table in tables]
 
 
 def profile_of(settings: Settings) -> Profile:

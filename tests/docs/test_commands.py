@@ -37,7 +37,7 @@ def typed(script: str, folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={name: value for name, value in os.environ.items() if name not in ("CI", "MAKEFLAGS", "MFLAGS")},
+        env={name: value for name, value in os.environ.items() if name not in OUR_OWN},
         start_new_session=True,
     )
     try:
