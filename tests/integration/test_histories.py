@@ -198,7 +198,7 @@ def test_what_was_tampered_with_is_named_and_mended(
 
 def test_rows_older_than_a_column_have_its_default(busy: Whole) -> None:
     """The log does not tell of it: PostgreSQL fills such a column without writing its rows."""
-    busy.transaction("alter table orders add column gift boolean default true")
+    busy.transaction("alter table orders add column wrapped boolean default true")
     busy.transaction("update orders set note = 'changed' where id = 1")
 
     assert busy.verified().differences == []
