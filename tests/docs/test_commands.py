@@ -20,9 +20,10 @@ RUNNABLE = re.compile(r"^```sh runs\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE
 LONGEST = 240
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """The tracked files, with the environment that is there already."""
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files, with the environment that is there already; one store for all pages, as for a reader."""
+    tmp_path = tmp_path_factory.mktemp("checkout")
     if not (ROOT / ".venv" / "dev.stamp").exists():
         pytest.skip("needs .venv: make .venv/dev.stamp")
     for path in files():
