@@ -21,6 +21,8 @@ KILLS = int(os.environ.get("TILL_KILLS", "300"))
 ROUNDS = max(4, KILLS // 50)
 # A pipeline needs about half a second to open, recover and flow; killing it earlier is part of it.
 LATEST_KILL = 1.2
+# A batch that touches no fact, or a crash with nothing open, never passes some of the points.
+PATIENCE = 5.0
 SEEDS = random.Random(os.environ.get("TILL_SEED", "chaos")).sample(range(10**6), ROUNDS)
 
 pytestmark = pytest.mark.chaos
@@ -59,8 +61,8 @@ def test_kills_at_named_points_while_recovering_from_others_lose_and_double_noth
     with busy(world, seed):
         for _ in range(max(1, KILLS // ROUNDS // 6)):
             world.begin(f"{dice.choice(reachable)}:{dice.randint(1, 3)}")
-            world.wait_for_death()
-            # The next start recovers, and is killed while it does.
+            world.wait_for_death(PATIENCE)
+            # The next start recovers, and is killed while it does, or soon after.
             world.begin(f"{dice.choice(['during_reconcile', 'after_stage', 'during_publish', 'after_publish'])}:1")
-            world.wait_for_death()
+            world.wait_for_death(PATIENCE)
     assert_exact(world.settle())

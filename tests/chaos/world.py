@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,9 +70,15 @@ class World:
             os.kill(self.process, signal.SIGKILL)
         self.wait_for_death()
 
-    def wait_for_death(self) -> None:
-        """Until the process is dead, which it must be by SIGKILL and nothing else."""
+    def wait_for_death(self, patience: float = 60.0) -> None:
+        """Until the process is dead, which it must be by SIGKILL and nothing else.
+
+        It is killed after `patience` seconds: what a recovery passes depends on where the kill before it struck.
+        """
+        impatience = threading.Timer(patience, os.kill, (self.process, signal.SIGKILL))
+        impatience.start()
         ended, self.process = self._answer("ended"), 0
+        impatience.cancel()
         assert ended == -signal.SIGKILL, f"ended with {ended}: {self._complaints}\n{self.log()}"
         self.kill_count += 1
 
