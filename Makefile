@@ -28,11 +28,11 @@ format: .venv/dev.stamp ## put the code in form
 chaos: .venv/dev.stamp ## kill it again and again; KILLS=2000
 	@TILL_KILLS=$(or $(KILLS),2000) $(BIN)/python -m pytest -p no:randomly --timeout 0 -m chaos tests/chaos $(ARGS)
 
-bench: .venv/dev.stamp ## measure snapshot, drain and freshness; QUICK=1 for a short look
+bench: .venv/dev.stamp ## measure speed, freshness, cost and memory; QUICK=1 for a short look, ARGS="--only drain"
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(ARGS)
 
 docs: .venv/dev.stamp ## write docs/reference from the code
-	@$(BIN)/python scripts/generate_docs.py
+	@$(BIN)/python scripts/generate_docs.py && $(BIN)/python -m benchmarks.page
 
 lock: .venv/dev.stamp ## compile requirements/*.txt anew
 	@$(COMPILE) --group installer --no-annotate -o requirements/installer.txt

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.pipeline import flowing, opened
+from benchmarks.process import peak_of
 from benchmarks.store import CHANGES_A_STEP, mix_of
 from tillstream.ledger import Ledger
 from tillstream.ports import Source
@@ -37,16 +38,18 @@ def main() -> None:
     parts = assembly.supervisor.pipeline
     assert parts.layer.ready
     null_seconds = read_into_nothing(parts.source, parts.ledger, changes)
-    begun = time.monotonic()
+    begun, cpu_begun = time.monotonic(), time.process_time()
     with flowing(assembly) as stopwatch:
         stopwatch.wait_for(changes)
-        seconds = time.monotonic() - begun
+        seconds, cpu_seconds = time.monotonic() - begun, time.process_time() - cpu_begun
     values = {
         "changes": changes,
         "changes_per_second": changes / seconds,
         "nothing_changes_per_second": changes / null_seconds,
         "recvlogical_changes_per_second": changes / peer,
         "times_recvlogical": peer / seconds,
+        "changes_per_cpu_second": changes / cpu_seconds,
+        "peak_memory": peak_of(os.getpid()),
     }
     print(json.dumps(values))
 

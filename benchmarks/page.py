@@ -1,75 +1,122 @@
-"""The report as a page."""
+"""The results as a page: the newest of each instrument, from the JSON files. `python -m benchmarks.page` writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-MADE_FROM = "<!-- Written by `make bench`; the same figures as JSON are in `benchmarks/results`. -->\n"
-WORDS = {
-    "rows": "rows in the store",
-    "rows_per_second": "rows/s into bronze and mirror",
-    "copy_rows_per_second": "rows/s of the server's own binary COPY to /dev/null",
-    "share_of_copy": "share of that",
-    "changes": "changes in the slot",
-    "changes_per_second": "changes/s",
-    "nothing_changes_per_second": "changes/s of our source, decoded and thrown away",
-    "recvlogical_changes_per_second": "changes/s of pg_recvlogical to /dev/null",
-    "times_recvlogical": "times as fast as that",
-    "probes": "orders watched",
-    "p50_ms": "p50",
-    "p95_ms": "p95",
-    "p99_ms": "p99",
-    "max_ms": "slowest",
-    "cpu_seconds": "CPU seconds of our process",
-    "peak_memory": "peak memory of our process",
-    "tables": "tables, facts and rollups compared",
-    "different": "differences",
-}
+from benchmarks.measure import ROOT
+from benchmarks.targets import verdicts
+from benchmarks.words import figure, words
+
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+MADE_FROM = "<!-- Written by `make bench` from `benchmarks/results`. -->\n"
+
+Report = Mapping[str, Any]
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """Markdown: what was measured, where, and every figure with its range."""
-    return "".join(_lines(report))
+def main() -> None:
+    """Write the page anew."""
+    write()
 
 
-def _lines(report: Mapping[str, Any]) -> Iterator[str]:
-    machine = report["machine"]
-    commit = machine["commit"] + (" with changes" if machine["changed"] else "")
-    yield f"# Benchmarks\n\n{MADE_FROM}\n"
-    yield f"Measured {report['measured_at'][:10]} at commit {commit} with `make bench`, {report['runs']} runs each. "
-    yield f"{machine['cores']} cores ({machine['processor']}), {machine['memory'] / 2**30:.0f} GiB, "
-    yield f"{machine['system']}, Python {machine['python']}. Store, pipeline and load share the machine.\n"
-    yield "Median, and lowest to highest in brackets.\n"
-    for name, values in report["results"].items():
-        yield f"\n## {name[0].upper()}{name[1:]}\n\n| | |\n|---|---|\n"
-        for key, value in values.items():
-            yield f"| {WORDS.get(key, key)} | {_shown(key, value)} |\n"
+def write() -> None:
+    """The page of all results that are kept."""
+    PAGE.write_text(text(reports()))
+
+
+def reports() -> list[Report]:
+    """Every kept report, the newest last."""
+    found = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
+    return sorted(found, key=lambda report: str(report["measured_at"]))
+
+
+def text(kept: Sequence[Report]) -> str:
+    """The whole page."""
+    return "".join(_page(kept))
+
+
+def tables(report: Report) -> str:
+    """One report for somebody who waits for it: the verdicts, then every figure."""
+    return "".join([*_verdicts(report["results"]), *_results(report["results"])])
+
+
+def _page(kept: Sequence[Report]) -> Iterator[str]:
+    yield f"# Benchmarks\n\n{MADE_FROM}{_INTRODUCTION}"
+    newest: dict[str, Any] = {}
+    measured_in: dict[str, Report] = {}
+    for report in kept:
+        if report["kind"] == "benchmarks":
+            newest |= report["results"]
+            measured_in |= dict.fromkeys(report["results"], report)
+    if not newest:
+        yield "\nNothing has been measured on a quiet machine yet.\n"
+        yield _EXPLAINED
+        return
+    yield "\n" + "".join(f"- {_place(report)}\n" for report in _each_once(measured_in.values()))
+    yield "\n## Wanted and found\n\n"
+    yield from _verdicts(newest)
+    yield "\n## Every figure\n\nMedian, and lowest to highest in brackets.\n"
+    yield from _results(newest)
     yield _EXPLAINED
 
 
+def _each_once(found: Any) -> list[Report]:
+    return list({report["measured_at"]: report for report in found}.values())
+
+
+def _place(report: Report) -> str:
+    machine, plan = report["machine"], report["plan"]
+    commit = f"commit {machine['commit']}" + (" with changes" if machine["changed"] else "")
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    return (
+        f"{report['measured_at'][:10]}, {commit}, {plan['runs']} runs each: {machine['cores']} cores"
+        f" ({machine['processor']}), {machine['memory'] / 2**30:.0f} GiB, {machine['system']},"
+        f" Python {machine['python']}, {packages}"
+    )
+
+
+def _verdicts(results: Mapping[str, Any]) -> Iterator[str]:
+    yield "| | wanted | found | |\n|---|---|---|---|\n"
+    for target, found in verdicts(results):
+        missed = target.missed_by(found)
+        verdict = f"missed by {missed:.0%}" if missed else "met"
+        wanted = f"{target.sense} {figure(target.value, target.wanted)}"
+        yield f"| {target.words} | {wanted} | {figure(target.value, found)} | {verdict} |\n"
+
+
+def _results(results: Mapping[str, Any]) -> Iterator[str]:
+    for name, values in results.items():
+        yield f"\n### {name[0].upper()}{name[1:]}\n\n| | |\n|---|---|\n"
+        for key, value in values.items():
+            yield f"| {words(key)} | {_shown(key, value)} |\n"
+
+
 def _shown(key: str, value: Mapping[str, float]) -> str:
-    median, lowest, highest = (_figure(key, value[each]) for each in ("median", "lowest", "highest"))
+    median, lowest, highest = (figure(key, value[each]) for each in ("median", "lowest", "highest"))
     return median if lowest == highest else f"{median} ({lowest} to {highest})"
 
 
-def _figure(key: str, value: float) -> str:
-    if key == "peak_memory":
-        return f"{value / 2**20:,.0f} MiB"
-    if key.endswith("_ms"):
-        return f"{value:,.0f} ms"
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
-
+_INTRODUCTION = """
+Store, pipeline, load and whoever asks share one machine. Each instrument measures its own limit in the same run.
+"""
 
 _EXPLAINED = """
-## What was measured
+## What is measured
 
-- **Snapshot**: the demo store's tables, from an empty folder until the log begins. The server's own
-  `COPY … (format binary)` to `/dev/null`, table after table, is measured just before it.
-- **Drain**: changes wait in the slot (20 % inserts, 60 % updates, 20 % deletes, a hundred in a transaction); the
-  pipeline starts and brings them into bronze, mirror, facts and rollups. `pg_recvlogical` reads the same changes into
-  `/dev/null`; our source decodes them and throws them away.
-- **Freshness**: from the return of a commit in the store until a query that runs all the time sees the order in
-  `live.sales_by_minute`, while the mix goes on at the given rate.
+- **Snapshot**: the demo store's tables, from an empty folder until the log begins. The limit: the server's own
+  `COPY … (format binary)` to `/dev/null`, table after table, just before.
+- **Drain**: half a million changes wait in the slot (20 % inserts, 60 % updates, 20 % deletes, a hundred in a
+  transaction); the pipeline starts and brings them into bronze, mirror, facts and rollups. The limits: `pg_recvlogical`
+  reads the same changes into `/dev/null`, and our own source decodes them for nobody.
+- **Freshness**: the same mix at a steady rate. Ten orders a second beside it fall each into a minute of its own. Woken
+  by each landing, a query looks for those minutes in `live.sales_by_minute`; the clock runs from the store's own time
+  of commit until the query has returned.
 - **Exactness**: afterwards every table, fact and rollup is compared with the store, as `till verify` does.
 """
+
+
+if __name__ == "__main__":
+    main()

@@ -1,144 +1,109 @@
-"""`python -m benchmarks.run [--quick]`: every instrument, three times; JSON in results, a page in the reference.
+"""`python -m benchmarks.run [--quick] [--only snapshot,drain]`: measure; JSON in results, and a page in the reference.
 
-a  snapshot   rows a second into bronze and mirror
-b  drain      changes a second from a full slot into exact rollups
-c  freshness  from commit to a query that shows it, at several rates
+a  snapshot   rows a second into bronze and mirror, beside the server's own COPY
+b  drain      changes a second from a full slot into exact rollups, beside pg_recvlogical
+c  freshness  from a commit to a query of a rollup that shows it, at several rates
+d  cost       what a change costs the live step, at several sizes of the history
+e  memory     idle, at load, during big transactions
+f  panels     how long the page's queries take over HTTP while changes flow
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
-from benchmarks.measure import ROOT, Measurement, Summary, as_json, measured, summaries, surroundings
-from benchmarks.page import page
-from benchmarks.pipeline import PATIENCE, flowing, opened
-from benchmarks.store import store
-from tillstream.assembly import log_end
+from benchmarks import page
+from benchmarks.instruments import DEPLOY, INSTRUMENTS, STORE, Turn, turns
+from benchmarks.measure import ROOT, Values, summaries, surroundings
+from benchmarks.plan import FULL, PLANS, Plan
+from benchmarks.site import Site
 
 RESULTS = ROOT / "benchmarks" / "results"
-PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured."""
-
-    runs: int = 3
-    orders: int = 100_000
-    steps: int = 5_000
-    rates: tuple[int, ...] = (100, 1_000, 5_000)
-    seconds: int = 30
-
-
-QUICK = Plan(runs=1, orders=10_000, steps=250, rates=(1_000,), seconds=10)
+WIDTH = 30
 
 
 def main() -> None:
-    """Measure, print, and keep it (a quick look is printed only)."""
-    quick = "--quick" in sys.argv
-    plan = QUICK if quick else Plan()
+    """Measure and print; what was measured in full is kept, too."""
+    plan, chosen = asked(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="till-bench-") as folder:
-        results = run(plan, Path(folder))
-    report: dict[str, Any] = {
+        report = run(plan, chosen, Path(folder))
+    print(page.tables(report))
+    if plan is FULL:
+        print(f"kept in {keep(report)}")
+
+
+def asked(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
+    """The plan and the instruments that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure tillstream.")
+    parser.add_argument("--quick", action="store_true", help="a short look, which is not kept")
+    parser.add_argument("--plan", choices=list(PLANS), default="full", help="how much is measured")
+    parser.add_argument("--only", default=",".join(INSTRUMENTS), help=f"some of {', '.join(INSTRUMENTS)}")
+    found = parser.parse_args(arguments)
+    chosen = [name.strip() for name in found.only.split(",") if name.strip()]
+    for name in chosen:
+        if name not in INSTRUMENTS:
+            parser.error(f'no instrument is named "{name}"; there are {", ".join(INSTRUMENTS)}')
+    return PLANS["quick" if found.quick else found.plan], chosen
+
+
+def run(plan: Plan, chosen: Sequence[str], folder: Path) -> dict[str, Any]:
+    """The report of these instruments, one after the other."""
+    begun = time.monotonic()
+    found: dict[str, list[Values]] = {}
+    machine = surroundings()
+    todo = turns(plan, chosen)
+    with Site(folder / "site", plan.orders) as site:
+        for place, turn in enumerate(todo):
+            tell(todo, place, begun)
+            for name, values in turn.measure(site).items():
+                found.setdefault(name, []).extend(values)
+    say(f"done in {time.monotonic() - begun:,.0f} s")
+    return {
+        "kind": "benchmarks",
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "runs": plan.runs,
-        "machine": surroundings(),
-        "results": as_json(results),
+        "plan": asdict(plan),
+        "seconds": round(time.monotonic() - begun),
+        "machine": machine,
+        "results": {
+            name: {key: asdict(value) for key, value in summaries(runs).items()} for name, runs in found.items()
+        },
     }
-    text = page(report)
-    print(text)
-    if not quick:
-        RESULTS.mkdir(exist_ok=True)
-        name = f"{report['measured_at'][:10]}-{report['machine']['commit']}.json"
-        (RESULTS / name).write_text(json.dumps(report, indent=2) + "\n")
-        PAGE.write_text(text)
 
 
-def run(plan: Plan, folder: Path) -> dict[str, dict[str, Summary]]:
-    """All instruments on one store."""
-    say(f"a store with {plan.orders:,} orders")
-    with store(folder / "postgres", plan.orders) as url:
-        results = {"snapshot": summaries([snapshot(url, folder) for _ in range(plan.runs)])}
-        say("a live pipeline")
-        live = folder / "live"
-        deploy(url, live)
-        drains = [drain(url, live, turn * plan.steps, plan.steps) for turn in range(plan.runs)]
-        results["drain"] = summaries(drains)
-        used = plan.runs * plan.steps
-        for round_number, rate in enumerate(plan.rates):
-            steps = rate * (plan.seconds + 10) // 100
-            runs = [
-                freshness(url, live, (rate, plan.seconds, used + turn * steps, round_number * plan.runs + turn))
-                for turn in range(plan.runs)
-            ]
-            used += plan.runs * steps
-            results[f"freshness at {rate:,} changes/s"] = summaries(runs)
-        say("is it exact?")
-        results["exactness"] = summaries([measured("exactness", url, live)])
-    return results
+def keep(report: dict[str, Any]) -> Path:
+    """Write the report beside the earlier ones, and the page anew from all of them."""
+    RESULTS.mkdir(exist_ok=True)
+    moment = report["measured_at"][:16].replace("T", "-").replace(":", "")
+    path = RESULTS / f"{moment}-{report['machine']['commit']}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    page.write()
+    return path.relative_to(ROOT)
 
 
-def snapshot(url: str, folder: Path) -> Measurement:
-    """One snapshot into an empty warehouse, with a slot of its own that is gone afterwards."""
-    say("snapshot")
-    with emptied(folder / "snapshot") as fresh:
-        try:
-            return measured("snapshot", url, fresh)
-        finally:
-            forget_slots(url)
-
-
-def drain(url: str, folder: Path, first: int, steps: int) -> Measurement:
-    """One slot full of changes, drained."""
-    say("drain")
-    return measured("drain", url, folder, str(first), str(steps))
-
-
-def freshness(url: str, folder: Path, turn: tuple[int, int, int, int]) -> Measurement:
-    """One stretch of steady changes: rate, seconds, first step, number of the stretch."""
-    say(f"freshness at {turn[0]:,} changes/s")
-    return measured("freshness", url, folder, *map(str, turn))
-
-
-def deploy(url: str, folder: Path) -> None:
-    """Bring a folder's pipeline to the point where it follows the log with its models in place."""
-    end = log_end(url)
-    assembly = opened(folder, url)
-    with flowing(assembly):
-        if not assembly.supervisor.drain(end, PATIENCE):
-            raise SystemExit("the pipeline did not become live")
-
-
-def forget_slots(url: str) -> None:
-    """Let the store forget that anybody ever read its log."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active")
-
-
-@contextmanager
-def emptied(folder: Path) -> Iterator[Path]:
-    """A folder that is not there before and not after."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def tell(todo: Sequence[Turn], place: int, begun: float) -> None:
+    """Say what comes, how far it is, and about how long the rest takes."""
+    name = todo[place].name
+    of_name = [index for index, turn in enumerate(todo) if turn.name == name]
+    left = sum(turn.seconds for turn in todo[place:]) + (0 if place else STORE + DEPLOY)
+    done = round(WIDTH * place / len(todo))
+    bar = "█" * done + "░" * (WIDTH - done)
+    number = f" {of_name.index(place) + 1} of {len(of_name)}" if len(of_name) > 1 else ""
+    say(f"{bar} {time.monotonic() - begun:4.0f} s  {name}{number}; about {max(left / 60, 0.5):.1f} min to go")
 
 
 def say(line: str) -> None:
     """Tell the person who waits."""
-    sys.stderr.write(f"· {line}\n")
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

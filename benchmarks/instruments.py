@@ -1,0 +1,88 @@
+"""The instruments by name: which turns each takes, and about how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.measure import Values, measured
+from benchmarks.plan import Plan
+from benchmarks.site import Site
+
+# What a turn found: per heading of the report, the values of one or more runs.
+Found = Mapping[str, Sequence[Values]]
+
+# Seconds for a store, and for a live pipeline on it, per 100,000 orders.
+STORE, DEPLOY = 15, 25
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run of an instrument. `seconds` is about how long it takes on two cores."""
+
+    name: str
+    seconds: float
+    measure: Callable[[Site], Found]
+
+
+def snapshot(plan: Plan) -> list[Turn]:
+    """Rows a second into bronze and mirror."""
+
+    def measure(site: Site) -> Found:
+        with site.empty() as folder:
+            return {"snapshot": [measured("snapshot", site.url, folder)]}
+
+    return [Turn("snapshot", 5 + 10 * plan.orders / 100_000, measure)] * plan.runs
+
+
+def drain(plan: Plan) -> list[Turn]:
+    """Changes a second from a full slot into exact rollups."""
+
+    def measure(site: Site) -> Found:
+        live = site.live
+        return {"drain": [measured("drain", site.url, live, site.steps(plan.drain_steps), plan.drain_steps)]}
+
+    return [Turn("drain", 8 + plan.drain_steps / 150, measure)] * plan.runs
+
+
+def freshness(plan: Plan) -> list[Turn]:
+    """From a commit to a query that shows it, at several rates."""
+
+    def turn(rate: int) -> Turn:
+        def measure(site: Site) -> Found:
+            steps = rate * (plan.seconds + 5) // 100
+            arguments = (site.url, site.live, rate, plan.seconds, site.steps(steps), site.month())
+            return {f"freshness at {rate:,} changes/s": [measured("freshness", *arguments)]}
+
+        return Turn(f"freshness at {rate:,} changes/s", plan.seconds + 6, measure)
+
+    return [turn(rate) for rate in plan.rates for _ in range(plan.runs)]
+
+
+def exactness(_plan: Plan) -> list[Turn]:
+    """Whether every layer is right after what was done to the store so far."""
+
+    def measure(site: Site) -> Found:
+        return {"exactness": [measured("exactness", site.url, site.live)]}
+
+    return [Turn("exactness", 20, measure)]
+
+
+INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
+    "snapshot": snapshot,
+    "drain": drain,
+    "freshness": freshness,
+}
+# These leave a store behind that has changed much: their sums are checked.
+CHANGING = ("drain", "freshness")
+
+
+def turns(plan: Plan, chosen: Sequence[str]) -> list[Turn]:
+    """Everything that is to be done, in an order in which one instrument does not disturb the next."""
+    listed: list[Turn] = []
+    for name, instrument in INSTRUMENTS.items():
+        if name in chosen:
+            listed += instrument(plan)
+        if name == CHANGING[-1] and set(CHANGING) & set(chosen):
+            listed += exactness(plan)
+    return listed

@@ -1,0 +1,47 @@
+"""How figures are called and written."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = {
+    "rows": "rows in the store",
+    "rows_per_second": "rows/s into bronze and mirror",
+    "rows_per_cpu_second": "rows per CPU second of our process",
+    "copy_rows_per_second": "rows/s of the server's own binary COPY to /dev/null",
+    "share_of_copy": "share of that",
+    "changes": "changes in the slot",
+    "changes_per_second": "changes/s",
+    "changes_per_cpu_second": "changes per CPU second of our process",
+    "nothing_changes_per_second": "changes/s of our source, decoded and thrown away",
+    "recvlogical_changes_per_second": "changes/s of pg_recvlogical to /dev/null",
+    "times_recvlogical": "times as fast as that",
+    "probes": "orders watched",
+    "max_ms": "slowest",
+    "cores_used": "cores used by our process",
+    "peak_memory": "peak memory of our process",
+    "tables": "tables, facts and rollups compared",
+    "different": "differences",
+}
+_PERCENTILE = re.compile(r"(.*?)_?(p\d\d)_ms")
+
+
+def words(key: str) -> str:
+    """What a figure is called."""
+    if key in WORDS:
+        return WORDS[key]
+    found = _PERCENTILE.fullmatch(key)
+    return f"{found[1].replace('_', ' ')} {found[2]}".strip() if found else key.replace("_", " ")
+
+
+def figure(key: str, value: float) -> str:
+    """A figure in the unit that its name ends in."""
+    if key.endswith("memory"):
+        return f"{value / 2**20:,.0f} MiB"
+    if key.endswith("_ms"):
+        return f"{value:,.0f} ms" if value >= 20 else f"{value:.1f} ms"
+    if key.endswith("_us"):
+        return f"{value:,.0f} µs"
+    if key in ("different", "tables"):
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
