@@ -86,6 +86,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         layer,
         shown(settings.warehouse_url),
         deploy=deploy_models,
+        facts_of=layer.facts_of,
         expected_rows=lambda: _expected_rows(url, source),
         close=close,
     )
@@ -103,9 +104,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         ledger.forget(source.name)
         return names
 
-    store = settings.store
-    live = Live(warehouse, lambda: supervisor.status().as_json(), currency=store.currency, time_zone=store.time_zone)
-    supervisor.listeners.append(live.landed)
+    live = _live(settings, warehouse, supervisor)
 
     def verify(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         return assembly.verify(repair=bool(arguments.get("repair"))).as_json()
@@ -118,6 +117,18 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     service = Server(app, settings.page.host, _port(settings))
     assembly = Assembly(supervisor, service, token, verifier, live, begin_anew)
     return assembly
+
+
+def _live(settings: Settings, warehouse: Warehouse, supervisor: Supervisor) -> Live:
+    live = Live(
+        warehouse,
+        lambda: supervisor.status().as_json(),
+        currency=settings.store.currency,
+        time_zone=settings.store.time_zone,
+        tally=supervisor.tally,
+    )
+    supervisor.listeners.append(live.landed)
+    return live
 
 
 def _empty(source: PostgresSource, destination: ClickHouseDestination, layer: LiveLayer) -> list[str]:

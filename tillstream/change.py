@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Dialect = Literal["postgres", "mysql", "plain"]
 
@@ -153,6 +154,14 @@ class Changes:
     def row_count(self) -> int:
         return self.rows.row_count if isinstance(self.rows, TabSeparated) else self.rows.num_rows
 
+    @property
+    def op_counts(self) -> dict[str, int]:
+        """Rows by the letter of their operation."""
+        if isinstance(self.rows, TabSeparated):
+            return {Op.SNAPSHOT.value: self.rows.row_count}
+        counted = pc.value_counts(self.rows.column("_till_op"))
+        return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -179,6 +188,16 @@ class Batch:
         for changes in self.changes:
             name = changes.table.warehouse_name
             counts[name] = counts.get(name, 0) + changes.row_count
+        return counts
+
+    @property
+    def op_counts(self) -> dict[str, dict[str, int]]:
+        """Rows by the warehouse name of their table and the letter of their operation."""
+        counts: dict[str, dict[str, int]] = {}
+        for changes in self.changes:
+            of_table = counts.setdefault(changes.table.warehouse_name, {})
+            for letter, count in changes.op_counts.items():
+                of_table[letter] = of_table.get(letter, 0) + count
         return counts
 
     @property

@@ -43,7 +43,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """A batch that is done: what the page, the metrics and `till status` are told."""
+    """A batch that is done: what the page, the metrics and `till status` are told.
+
+    `seconds` is how long moving it took, from its intent on.
+    """
 
     stream: str
     number: int
@@ -54,6 +57,8 @@ class Landing:
     committed_first_at: datetime | None = None
     committed_last_at: datetime | None = None
     landed_at: datetime | None = None
+    op_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    seconds: float | None = None
 
     @property
     def row_count(self) -> int:

@@ -14,12 +14,21 @@ from tillstream.change import Batch, Position, Table
 
 @dataclass(frozen=True, slots=True)
 class SourceLag:
-    """How far a source's log is ahead of what was acknowledged. Sizes in bytes; None is unknown."""
+    """How far a source's log is ahead of what was acknowledged. Sizes in bytes; None is unknown.
+
+    `budget_bytes` is how much more log may be written before the slot is lost, `limit_bytes` how much the
+    server keeps for a slot at most (None: no limit), `wal_status` what the server calls the slot's state, and
+    `log_end` where the log ends.
+    """
 
     behind_bytes: int | None
     retained_bytes: int | None
     budget_bytes: int | None
     slot_state: str
+    slot: str = ""
+    wal_status: str | None = None
+    limit_bytes: int | None = None
+    log_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

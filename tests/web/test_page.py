@@ -126,12 +126,12 @@ def test_a_panel_nobody_knows_is_not_found_and_the_known_ones_are_listed(shop: S
     assert "today" in answer.json()["error"]["hint"]
 
 
-def test_health_is_bad_only_when_the_pipeline_failed(shop: Shop) -> None:
-    assert get(shop, "/healthz").status_code == 200
+def test_alive_until_the_pipeline_failed(shop: Shop) -> None:
+    assert get(shop, "/livez").status_code == 200
     shop.status["phase"] = "trouble"
-    assert get(shop, "/healthz").status_code == 200
+    assert get(shop, "/livez").status_code == 200
     shop.status["phase"] = "failed"
-    assert get(shop, "/healthz").status_code == 503
+    assert get(shop, "/livez").status_code == 503
     assert 'till_phase{phase="failed"} 1' in get(shop, "/metrics").text
 
 

@@ -7,6 +7,7 @@ after each of them leaves behind and how `recover` ends it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class Pump:
         self.before_stream: Callable[[], None] = lambda: None
         self._watcher = watcher or Watcher()
         self._number = 0
+        self._begun = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Move changes until `stop` is set. What can heal is tried again, ever more slowly; the rest raises."""
@@ -100,6 +102,7 @@ class Pump:
             self._acknowledge(batch.position)
             return
         self._number += 1
+        self._begun = time.monotonic()
         entry = Entry(self.stream, self._number, batch.after, batch.position, batch.row_counts, digest(batch))
         failpoint("before_intent")
         self.ledger.intend(entry)  # 1
@@ -139,6 +142,7 @@ class Pump:
         self.move(Batch(None, self.position, changes))
 
     def _end(self, entry: Entry, batch: Batch) -> None:
+        self._begun = time.monotonic()
         if digest(batch) != entry.digest:
             raise LedgerError(
                 f'batch {entry.number} of stream "{entry.stream}" reads differently than before',
@@ -179,6 +183,8 @@ class Pump:
             committed_first_at=batch.committed_first_at,
             committed_last_at=batch.committed_last_at,
             landed_at=datetime.now(UTC),
+            op_counts=batch.op_counts,
+            seconds=time.monotonic() - self._begun,
         )
         self.ledger.done(entry, landing)  # 5
         failpoint("after_done")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +33,16 @@ from tillstream.watch.events import (
     WentLive,
     log_to,
 )
+from tillstream.watch.lag import LagClock
 from tillstream.watch.pulse import Pulse
 from tillstream.watch.status import Phase, Status, TableProgress, Trouble
+from tillstream.watch.tally import Tally
 
 ORDERLY = 60.0
 QUICK = 3.0
+
+# How often, in seconds, the source is asked how far behind we are.
+LOOK_EVERY = 1.0
 
 
 class Service(Protocol):
@@ -63,6 +68,8 @@ class Pipeline:
     warehouse: str
     # Builds the models that are not there yet; called between the snapshot and the log.
     deploy: Callable[[], None] = lambda: None
+    # The facts that rows of some tables, by warehouse name, can change.
+    facts_of: Callable[[Collection[str]], Collection[str]] = lambda _tables: ()
     # Rows each table is thought to have, by warehouse name.
     expected_rows: Callable[[], Mapping[str, int]] = dict
     close: Callable[[], None] = lambda: None
@@ -84,6 +91,7 @@ class Supervisor(Watcher):
         self.folder = folder
         self.pipeline = pipeline
         self.pulse = Pulse()
+        self.tally = Tally(pipeline.facts_of)
         self.url = ""
         # Called in the pump's thread with every landing, e.g. by the page.
         self.listeners: list[Callable[[Landing], None]] = []
@@ -103,7 +111,8 @@ class Supervisor(Watcher):
         self._thread = threading.Thread(target=self._pump, name="till-pump", daemon=True)
         self._service: Service | None = None
         self._lag: SourceLag | None = None
-        self._lag_at = 0.0
+        self._lag_clock = LagClock()
+        self._looking = threading.Thread(target=self._look, name="till-lag", daemon=True)
 
     def start(self, service: Service | None = None, token: str = "") -> None:
         """Serve, let other commands find us, and begin. Raises when the page can't be served."""
@@ -113,6 +122,7 @@ class Supervisor(Watcher):
         announce(self.folder, self.url, token)
         self._log(PipelineStarted(self.pipeline.source.name, self.pipeline.warehouse, self.url))
         self._thread.start()
+        self._looking.start()
 
     def status(self) -> Status:
         """What is going on now."""
@@ -130,7 +140,8 @@ class Supervisor(Watcher):
             rows=rows,
             position=self.pump.position.lsn if self.pump.position else None,
             batch_number=last.number if last else None,
-            lag=self._recent_lag(),
+            lag=self._lag,
+            lag_seconds=self._lag_seconds(),
             trouble=state.trouble,
         )
 
@@ -166,13 +177,16 @@ class Supervisor(Watcher):
         self.pump.gate.close()
         if self._thread.ident is not None:
             self._thread.join(QUICK if quick else ORDERLY)
+        if self._looking.ident is not None:
+            self._looking.join(QUICK)
         left = self._thread.is_alive()
         if self._service is not None:
             self._service.stop()
         withdraw(self.folder)
         if not left:
             # A pump that hangs still uses them; the process is about to end and takes them along.
-            self.pipeline.source.close()
+            if not self._looking.is_alive():
+                self.pipeline.source.close()
             self.pipeline.close()
         if self._state.phase is not Phase.FAILED:
             self._state.phase = Phase.STOPPED
@@ -189,6 +203,7 @@ class Supervisor(Watcher):
             self.pump.run(self._stop)
         except BaseException as error:
             self.failure = error
+            self.tally.troubled(error)
             self._state.phase = Phase.FAILED
             known = isinstance(error, TillError)
             message, detail, hint = _words(error) if known else (f"{type(error).__name__}: {error}", "", "")
@@ -201,6 +216,7 @@ class Supervisor(Watcher):
         if landing.position.lsn == 0 and self._state.phase is Phase.STARTING:
             self._begin_snapshot()
         self.pulse.land(landing)
+        self.tally.landed(landing)
         for listener in self.listeners:
             listener(landing)
 
@@ -217,6 +233,7 @@ class Supervisor(Watcher):
             self._log(ModelsDeployed(round(time.monotonic() - begun, 1)))
             now = datetime.now(UTC)
             self._state.live_at = self.pulse.live_at = now
+            self.tally.went_live(now)
             seconds = (now - self._state.started_at).total_seconds()
             self._log(WentLive(self.pulse.total().snapshot_rows, round(seconds, 1)))
         self._state.phase = Phase.LIVE
@@ -230,6 +247,7 @@ class Supervisor(Watcher):
                 self._state.phase = Phase.LIVE if self.live else Phase.STARTING
             self._state.trouble = None
             return
+        self.tally.troubled(error)
         message, detail, hint = _words(error)
         since = (before.since if before else None) or datetime.now(UTC)
         self._state.trouble = Trouble(message, detail, hint, since)
@@ -237,15 +255,24 @@ class Supervisor(Watcher):
         if before is None or before.message != message:
             self._log(TroubleBegan(message, detail, hint))
 
-    def _recent_lag(self) -> SourceLag | None:
-        # Asking costs the store a query; once a second is enough for everybody who looks.
-        if self.live and self._state.phase is Phase.LIVE and time.monotonic() - self._lag_at > 1.0:
-            self._lag_at = time.monotonic()
+    def _look(self) -> None:
+        """Ask the source now and then; in trouble as well, for its log grows meanwhile."""
+        while not self._stop.wait(LOOK_EVERY) and not self.ended:
+            if self._state.phase is Phase.STARTING:
+                continue
             try:
-                self._lag = self.pipeline.source.lag()
+                lag = self._lag = self.pipeline.source.lag()
             except SourceError:
                 self._lag = None
-        return self._lag
+                continue
+            if lag.log_end is not None:
+                self._lag_clock.note(lag.log_end, datetime.now(UTC))
+
+    def _lag_seconds(self) -> float | None:
+        position = self.pump.position
+        if not self.live or position is None:
+            return None
+        return round(self._lag_clock.seconds(position.lsn, datetime.now(UTC)), 3)
 
 
 def _words(error: BaseException) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ reconcile  after a crash: the same question again, and what the rollups make of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from uuid import uuid4
 
@@ -127,6 +127,11 @@ class LiveLayer:
     def close(self) -> None:
         """End the threads."""
         self._hands.shutdown()
+
+    def facts_of(self, tables: Collection[str]) -> tuple[str, ...]:
+        """The names of the facts that rows of these tables can change."""
+        reached = {root.name for root in reached_roots(self.profile, Arrived(frozenset(tables)))}
+        return tuple(fact.name for fact in self.definitions.of_roots(reached))
 
     def measures(self, rollup: Rollup) -> dict[str, str]:
         """The columns a rollup sums, and their types."""

@@ -66,6 +66,7 @@ class Status:
     position: int | None = None
     batch_number: int | None = None
     lag: SourceLag | None = None
+    lag_seconds: float | None = None
     trouble: Trouble | None = None
 
     @property

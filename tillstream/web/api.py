@@ -14,6 +14,7 @@ from tillstream.errors import TillError
 from tillstream.web.credentials import has_token
 from tillstream.web.live import Live, brief
 from tillstream.web.metrics import render
+from tillstream.web.operations import Operations
 
 Action = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -21,10 +22,25 @@ LARGEST_ACTION = 1 << 20
 
 
 async def healthz(request: Request) -> Response:
-    """200 while the pipeline works or mends itself; 503 when it has failed."""
-    status = await anyio.to_thread.run_sync(_live(request).status)
-    phase = str(status.get("phase", "serving"))
-    return JSONResponse({"phase": phase, "ok": phase != "failed"}, 503 if phase == "failed" else 200)
+    """200 when what is read here is live; 503, and the reasons, when not: for whoever sends readers here."""
+    ready, reasons, phase = await anyio.to_thread.run_sync(_operations(request).health)
+    return JSONResponse({"ready": ready, "phase": phase, "reasons": reasons}, 200 if ready else 503)
+
+
+async def livez(request: Request) -> Response:
+    """200 while the pipeline works or mends itself; 503 when it has failed: for whoever starts it anew."""
+    _, reasons, phase = await anyio.to_thread.run_sync(_operations(request).health)
+    alive = phase != "failed"
+    return JSONResponse({"alive": alive, "phase": phase, "reasons": reasons}, 200 if alive else 503)
+
+
+async def operations(request: Request) -> Response:
+    """Everything an operator asks; `operations.py` says what is in it. `?history=0` leaves the past out."""
+    wanted = request.query_params.get("history") != "0"
+    return JSONResponse(
+        await anyio.to_thread.run_sync(lambda: _operations(request).as_json(with_history=wanted)),
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 async def status(request: Request) -> Response:
@@ -77,7 +93,9 @@ async def act(request: Request) -> Response:
 
 ROUTES = [
     Route("/healthz", healthz),
+    Route("/livez", livez),
     Route("/metrics", metrics),
+    Route("/api/operations", operations),
     Route("/api/status", status),
     Route("/api/panels", all_panels),
     Route("/api/panels/{name}", one_panel),
@@ -100,6 +118,11 @@ async def _arguments(request: Request) -> Mapping[str, Any]:
 def _live(request: Request) -> Live:
     live: Live = request.app.state.live
     return live
+
+
+def _operations(request: Request) -> Operations:
+    found: Operations = request.app.state.operations
+    return found
 
 
 def _error(status_code: int, message: str, *, detail: str = "", hint: str = "") -> Response:

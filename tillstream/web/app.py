@@ -19,6 +19,9 @@ from tillstream.web.endpoint import Endpoint
 from tillstream.web.events import events
 from tillstream.web.hosts import KnownHosts
 from tillstream.web.live import Live
+from tillstream.web.operations import Operations
+from tillstream.web.stock import Stock
+from tillstream.web.timing import Timed
 
 STATIC = Path(__file__).parent / "static"
 
@@ -39,10 +42,13 @@ def create_app(
     """
     endpoint = Endpoint(warehouse, token) if warehouse.is_embedded else None
     live = live or Live(warehouse)
+    operations = Operations(live, Stock(warehouse))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        operations.start()
         yield
+        operations.close()
         live.close()
         if endpoint is not None:
             endpoint.close()
@@ -56,11 +62,12 @@ def create_app(
             *api.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(KnownHosts, token=token, public=public)],
+        middleware=[Middleware(Timed, tally=live.tally), Middleware(KnownHosts, token=token, public=public)],
         lifespan=lifespan,
     )
     app.state.endpoint = endpoint
     app.state.live = live
+    app.state.operations = operations
     app.state.token = token
     app.state.actions = dict(actions or {})
     return app

@@ -18,6 +18,7 @@ from typing import Any
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.ledger import Landing
 from tillstream.watch.pulse import Ages
+from tillstream.watch.tally import Tally
 from tillstream.web.board import Board
 from tillstream.web.panels import panels
 
@@ -49,7 +50,9 @@ class Live:
         *,
         currency: str = "USD",
         time_zone: str = "UTC",
+        tally: Tally | None = None,
     ) -> None:
+        self.tally = tally or Tally()
         self.currency = currency
         self.time_zone = time_zone
         self.board = Board(warehouse, panels(), {"currency": currency, "zone": time_zone})

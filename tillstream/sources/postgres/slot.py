@@ -35,6 +35,12 @@ from pg_replication_slots s
 where slot_name = %s
 """
 
+# The setting is in MiB; -1 is no limit.
+_END_AND_LIMIT = """
+select (pg_current_wal_lsn() - '0/0')::int8, nullif(setting, '-1')::int8 << 20
+from pg_settings where name = 'max_slot_wal_keep_size'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -156,14 +162,19 @@ def lag_of(connection: psycopg.Connection, name: str) -> SourceLag:
     """How far the log is ahead of the slot, and how much of it the slot holds."""
     slot = find_slot(connection, name)
     if slot is None:
-        return SourceLag(None, None, None, "missing")
-    row = connection.execute("select (pg_current_wal_lsn() - '0/0')::int8").fetchone()
+        return SourceLag(None, None, None, "missing", name)
+    row = connection.execute(_END_AND_LIMIT).fetchone()
     assert row is not None
+    end, limit = row
     return SourceLag(
-        behind_bytes=max(0, row[0] - slot.confirmed_lsn) if slot.confirmed_lsn is not None else None,
-        retained_bytes=max(0, row[0] - slot.restart_lsn) if slot.restart_lsn is not None else None,
+        behind_bytes=max(0, end - slot.confirmed_lsn) if slot.confirmed_lsn is not None else None,
+        retained_bytes=max(0, end - slot.restart_lsn) if slot.restart_lsn is not None else None,
         budget_bytes=slot.budget_bytes,
         slot_state=_state_of(slot),
+        slot=name,
+        wal_status=slot.wal_status,
+        limit_bytes=limit,
+        log_end=end,
     )
 
 
