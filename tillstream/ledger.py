@@ -29,7 +29,7 @@ class Entry:
     row_counts: dict[str, int]
     digest: str
     attempt: int = 1
-    staged_rows: int | None = None
+    is_staged: bool = False
 
     @property
     def is_snapshot(self) -> bool:
@@ -53,7 +53,6 @@ class Landing:
     position: Position
     row_counts: dict[str, int] = field(default_factory=dict)
     transaction_count: int = 0
-    live_rows: int = 0
     committed_first_at: datetime | None = None
     committed_last_at: datetime | None = None
     landed_at: datetime | None = None
@@ -84,8 +83,8 @@ class Ledger(Protocol):
         """Record that the entry's batch is about to be written."""
         ...
 
-    def staged(self, entry: Entry, rows: int) -> None:
-        """Record that the batch's live changes are worked out, `rows` of them."""
+    def staged(self, entry: Entry) -> None:
+        """Record that the batch's live changes are worked out."""
         ...
 
     def done(self, entry: Entry, landing: Landing) -> None:

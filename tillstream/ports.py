@@ -125,8 +125,8 @@ class Layer(Protocol):
         """False until its models are deployed; until then batches pass it by."""
         ...
 
-    def stage(self, number: int, batch: Batch) -> int:
-        """Work out what the batch changes, and keep it under its number. Returns the row count.
+    def stage(self, number: int, batch: Batch) -> None:
+        """Work out what the batch changes, and keep it under its number.
 
         Running it again replaces what was staged, provided that nothing of it was published.
         """

@@ -40,7 +40,7 @@ def looked(folder: Path, number: int) -> dict[str, Any]:
 def newest(warehouse: Warehouse) -> dict[str, Any]:
     """What the ledger said last. A second attempt that knows what is staged counts as staged."""
     number, state, is_staged = warehouse.rows(
-        "select number, toString(state), isNotNull(staged_rows) from till.ledger"
+        "select number, toString(state), is_staged from till.ledger"
         " order by number desc, attempt desc, till.ledger.state desc limit 1"
     )[0]
     return {"number": number, "state": "staged" if state == "intent" and is_staged else state}

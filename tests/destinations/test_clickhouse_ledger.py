@@ -18,7 +18,7 @@ def test_recent_landings_are_summed_up(warehouse: Warehouse) -> None:
         landed = now - timedelta(seconds=20 - number)
         committed = landed - timedelta(milliseconds=number * 10)
         counts = entry.row_counts
-        ledger.done(entry, Landing("store", number, entry.position, counts, 4, 1, committed, landed, landed))
+        ledger.done(entry, Landing("store", number, entry.position, counts, 4, committed, landed, landed))
     snapshot = Entry("store", 11, None, Position(0), {"a": 1000}, "d")
     ledger.done(snapshot, Landing("store", 11, snapshot.position, snapshot.row_counts, landed_at=now))
     recent = ledger.recent("store", now - timedelta(seconds=60))

@@ -97,7 +97,7 @@ def entry(number: int, attempt: int = 1, stream: str = "store") -> Entry:
 
 
 def landing(of: Entry) -> Landing:
-    return Landing(of.stream, of.number, of.position, of.row_counts, 2, 5, NOON, NOON, NOON + timedelta(seconds=1))
+    return Landing(of.stream, of.number, of.position, of.row_counts, 2, NOON, NOON, NOON + timedelta(seconds=1))
 
 
 def test_an_empty_ledger_knows_nothing(world: World) -> None:
@@ -110,10 +110,10 @@ def test_a_batch_is_pending_until_it_is_done(world: World) -> None:
     first = entry(1)
     world.ledger.intend(first)
     assert world.ledger.pending("store") == first
-    world.ledger.staged(first, 7)
+    world.ledger.staged(first)
     pending = world.ledger.pending("store")
     assert pending is not None
-    assert pending.staged_rows == 7
+    assert pending.is_staged
     assert world.ledger.last_done("store") is None
     world.ledger.done(first, landing(first))
     assert world.ledger.pending("store") is None

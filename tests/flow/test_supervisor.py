@@ -97,7 +97,7 @@ class ShortLedger:
 
     def intend(self, entry: Entry) -> None: ...
 
-    def staged(self, entry: Entry, rows: int) -> None: ...
+    def staged(self, entry: Entry) -> None: ...
 
     def done(self, entry: Entry, landing: Landing) -> None:
         self.last = entry
@@ -108,7 +108,7 @@ class ShortLedger:
 class NoLayer:
     ready = False
 
-    def stage(self, number: int, batch: Batch) -> int:
+    def stage(self, number: int, batch: Batch) -> None:
         return 0
 
     def publish(self, number: int) -> None: ...

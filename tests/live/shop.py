@@ -102,9 +102,15 @@ class Shop:
     def land(self) -> int:
         """Bring what has not landed into every layer; how many live rows that made."""
         batch = self.write()
-        count = self.layer.stage(self.number, batch)
+        self.layer.stage(self.number, batch)
         self.layer.publish(self.number)
-        return count
+        return self.staged()
+
+    def staged(self) -> int:
+        """How many live rows the newest batch changes."""
+        facts = self.layer.definitions.facts
+        counts = (f"(select count() from {fact.delta} where batch = {self.number})" for fact in facts)
+        return int(self.layer.warehouse.value(f"select {' + '.join(counts)}"))
 
     def _add(self, table: str, op: Op, texts: Texts) -> None:
         ordinal = self._ordinal * 2 + (op is not Op.DELETE)

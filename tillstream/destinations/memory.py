@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -185,19 +185,9 @@ class MemoryLedger:
         """Record that the entry's batch is about to be written."""
         self.records.append(("intent", entry))
 
-    def staged(self, entry: Entry, rows: int) -> None:
+    def staged(self, entry: Entry) -> None:
         """Record that the batch's live changes are worked out."""
-        copied = Entry(
-            entry.stream,
-            entry.number,
-            entry.after,
-            entry.position,
-            entry.row_counts,
-            entry.digest,
-            entry.attempt,
-            rows,
-        )
-        self.records.append(("staged", copied))
+        self.records.append(("staged", replace(entry, is_staged=True)))
 
     def done(self, entry: Entry, landing: Landing) -> None:
         """Record that every layer has the batch."""
@@ -227,14 +217,13 @@ class MemoryLayer:
         self._staged: dict[int, Counter[str]] = {}
         self._published: set[int] = set()
 
-    def stage(self, number: int, batch: Batch) -> int:
+    def stage(self, number: int, batch: Batch) -> None:
         """Work out by how much each touched table grew, and keep that."""
         failpoint("during_stage")
         difference: Counter[str] = Counter()
         for name in batch.row_counts:
             difference[name] = len(self._mirrors.rows(name)) - self.totals[name]
         self._staged[number] = difference
-        return sum(1 for change in difference.values() if change)
 
     def publish(self, number: int) -> None:
         """Apply what was staged, once."""

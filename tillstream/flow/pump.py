@@ -161,14 +161,11 @@ class Pump:
         self._finish(again, batch, after_crash=True)
 
     def _finish(self, entry: Entry, batch: Batch, *, after_crash: bool = False) -> None:
-        live_rows = 0
         if self.layer.ready:
-            if entry.staged_rows is None:
-                live_rows = self.layer.stage(entry.number, batch)  # 3
+            if not entry.is_staged:
+                self.layer.stage(entry.number, batch)  # 3
                 failpoint("after_stage")
-                self.ledger.staged(entry, live_rows)
-            else:
-                live_rows = entry.staged_rows
+                self.ledger.staged(entry)
             self.layer.publish(entry.number)  # 4
             failpoint("after_publish")
             if after_crash:
@@ -179,7 +176,6 @@ class Pump:
             position=batch.position,
             row_counts=entry.row_counts,
             transaction_count=batch.transaction_count,
-            live_rows=live_rows,
             committed_first_at=batch.committed_first_at,
             committed_last_at=batch.committed_last_at,
             landed_at=datetime.now(UTC),

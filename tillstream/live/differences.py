@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.destinations.clickhouse.layouts import BY_KEY
 from tillstream.live.definitions import Fact
 from tillstream.live.touched import BATCHES_A_PARTITION, Touched, warehouse_name
 from tillstream.stores.profile import Profile
@@ -61,19 +62,20 @@ class Differences:
         return _MARK.sub(restriction, fact.sql)
 
     def stage(self, fact: Fact, touched: Touched, stage: str) -> str:
-        """The insert of the fact's changes into its delta: +1 for what now holds, -1 for what no longer does."""
+        """The insert of the fact's changes into its delta: +1 for what now holds, -1 for what the fact says.
+
+        Where both say the same, the delta's engine lets them cancel out as they are inserted.
+        """
         names = list(self.columns[fact.name])
-        values = [name for name in names if name != "content"]
-        listed = ", ".join(quoted(name) for name in values)
-        merged = ", ".join(f"any(signed.{quoted(name)})" for name in values)
+        listed = ", ".join(quoted(name) for name in names if name != "content")
+        stamp = f"{touched.number}, {literal(stage)}"
         return (
             f"insert into {fact.delta} (batch, stage, {listed}, content, sign)"
-            f" select {touched.number}, {literal(stage)}, {merged}, signed.content, sum(signed.sign)"
-            f" from (select {listed}, sipHash128(tuple({listed})) as content, toInt64(1) as sign"
+            f" select {stamp}, {listed}, sipHash128(tuple({listed})), toInt64(1)"
             f" from ({self.restricted(fact, touched)}\n)"
-            f" union all select {listed}, content, -sign as sign from {fact.table}"
-            f" where {touched.restriction(quoted(fact.key), self._root_type(fact), fact.root)}) as signed"
-            f" group by signed.content having sum(signed.sign) != 0{self._settings(touched)}"
+            f" union all select {stamp}, {listed}, content, -sign from {fact.table}"
+            f" where {touched.restriction(quoted(fact.key), self._root_type(fact), fact.root)}"
+            f"{self._settings(touched)}"
         )
 
     def publish(self, fact: Fact, number: int, stage: str) -> str:
@@ -96,7 +98,8 @@ class Differences:
         return (
             f"create table if not exists {fact.delta}"
             f" (batch UInt64, stage LowCardinality(String), {declared}, sign Int64)"
-            f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, {rows}, content)"
+            f" engine = SummingMergeTree(sign) partition by intDiv(batch, {BATCHES_A_PARTITION})"
+            f" order by (batch, stage, {rows}, content) settings {BY_KEY}"
         )
 
     def _settings(self, touched: Touched) -> str:
@@ -121,9 +124,8 @@ class Differences:
         return f"{warehouse_name(self.profile, table)}.{column}"
 
 
-def counts_query(facts: Sequence[Fact], number: int) -> str:
-    """Per fact and stage: how many changes are staged for the batch."""
+def stages_query(facts: Sequence[Fact], number: int) -> str:
+    """Per fact: the stages that hold changes for the batch."""
     return " union all ".join(
-        f"select {literal(fact.name)}, stage, count() from {fact.delta} where batch = {number} group by stage"
-        for fact in facts
+        f"select distinct {literal(fact.name)}, stage from {fact.delta} where batch = {number}" for fact in facts
     )

@@ -26,6 +26,7 @@ from tillstream.live.definitions import (
     store_definitions,
 )
 from tillstream.live.differences import MENDING
+from tillstream.live.gathering import followed, gathered
 from tillstream.live.shape import read_shape
 from tillstream.live.staging import Staging
 from tillstream.live.touched import (
@@ -50,7 +51,7 @@ class LiveLayer:
         self.warehouse = warehouse
         self.profile = profile
         self._seen: dict[str, Table] = {}
-        self._staged: dict[int, dict[str, tuple[str, int]]] = {}
+        self._staged: dict[int, dict[str, str]] = {}
         self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="till-live")
         self.few = FEW
         self.definitions = load_definitions(warehouse)
@@ -81,30 +82,29 @@ class LiveLayer:
         self._prepare()
         store_definitions(self.warehouse, definitions)
 
-    def stage(self, number: int, batch: Batch) -> int:
+    def stage(self, number: int, batch: Batch) -> None:
         """Work out what the batch changes, and keep it under its number."""
         arrived = _arrived(batch)
         self._follow_columns(batch)
         self._staging.clear(number)
-        touched = self._touch(number, arrived)
-        if touched is None:
+        touched = self._touch_few(number, batch) or self._touch(number, arrived)
+        if touched is None or not touched.any:
             self._staged[number] = {}
-            return 0
+            return
         stage = uuid4().hex[:8]
         facts = self._facts_of(arrived, touched)
         self._each("during_stage", [self._shape.differences.stage(fact, touched, stage) for fact in facts])
-        self._staged[number] = self._staging.counts(facts, number)
-        return sum(count for _, count in self._staged[number].values())
+        self._staged[number] = {fact.name: stage for fact in facts}
 
     def publish(self, number: int) -> None:
         """Apply what was staged; what is applied already is ignored by its token."""
         staged = self._staged.pop(number, None)
         if staged is None:
-            staged = self._staging.counts(self.definitions.facts, number)
+            staged = self._staging.stages(self.definitions.facts, number)
         fact = self.definitions.fact
         self._each(
             "during_publish",
-            [self._shape.differences.publish(fact(name), number, stage) for name, (stage, _) in sorted(staged.items())],
+            [self._shape.differences.publish(fact(name), number, stage) for name, stage in sorted(staged.items())],
         )
 
     def reconcile(self, number: int) -> int:
@@ -142,8 +142,20 @@ class LiveLayer:
         )
         return {name: kind for name, kind in columns if name not in rollup.keys}
 
+    def _touch_few(self, number: int, batch: Batch) -> Touched | None:
+        """What a small batch touched; None if that can't be read off its rows."""
+        if batch.row_count > self.few:
+            return None
+        what = gathered(self.profile, batch)
+        if what is None:
+            return None
+        few = followed(self.warehouse, self._shape.differences, self.definitions, what)
+        if sum(len(few.get(root.name, ())) for root in self.profile.roots) > self.few:
+            return None
+        return Touched(number, {name: sorted(ids) for name, ids in few.items()})
+
     def _touch(self, number: int, arrived: Arrived) -> Touched | None:
-        """What the batch touched; None if nothing."""
+        """What the batch touched, by a query on bronze; None if nothing."""
         query = self._shape.touching.query(number, arrived)
         if not query:
             return None
@@ -185,7 +197,7 @@ class LiveLayer:
         self.warehouse.execute(self._shape.differences.stage(fact, touched, stage))
         count = int(
             self.warehouse.value(
-                f"select count() from {fact.delta} where batch = {number} and stage = {{stage:String}}",
+                f"select count() from {fact.delta} final where batch = {number} and stage = {{stage:String}}",
                 {"stage": stage},
             )
         )

@@ -9,7 +9,7 @@ from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.errors import LedgerError
 from tillstream.live import touched
 from tillstream.live.definitions import Fact
-from tillstream.live.differences import MENDING, Differences, counts_query
+from tillstream.live.differences import MENDING, Differences, stages_query
 from tillstream.live.touched import BATCHES_A_PARTITION
 
 # Full partitions of staged changes that are kept, for looking back.
@@ -42,13 +42,13 @@ class Staging:
             self._drop_partitions(number // BATCHES_A_PARTITION - KEPT_PARTITIONS)
         self._newest = max(self._newest, number)
 
-    def counts(self, facts: Sequence[Fact], number: int) -> dict[str, tuple[str, int]]:
-        """Per fact with staged changes: their stage and how many there are."""
-        rows = [row for row in self.warehouse.rows(counts_query(facts, number)) if not row[1].startswith(MENDING)]
-        counts = {name: (stage, int(count)) for name, stage, count in rows}
-        if len(counts) < len(rows):
+    def stages(self, facts: Sequence[Fact], number: int) -> dict[str, str]:
+        """Per fact with staged changes: their stage."""
+        rows = [row for row in self.warehouse.rows(stages_query(facts, number)) if not row[1].startswith(MENDING)]
+        stages = {name: str(stage) for name, stage in rows}
+        if len(stages) < len(rows):
             raise LedgerError(f"batch {number} was staged twice", hint="Run `till verify --repair`.")
-        return counts
+        return stages
 
     def _tables(self) -> list[str]:
         return [touched.TABLE, *(fact.delta for fact in self.facts)]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tillstream.destinations.clickhouse.client import literal, literals, quoted
+from tillstream.destinations.clickhouse.layouts import BY_KEY
 from tillstream.live.definitions import Definitions
 from tillstream.stores.profile import Profile, Reach, Root
 
@@ -16,7 +17,7 @@ BATCHES_A_PARTITION = 256
 CREATE = (
     f"create table if not exists {TABLE} (batch UInt64, root LowCardinality(String), id String)"
     f" engine = MergeTree partition by intDiv(batch, {BATCHES_A_PARTITION}) order by (batch, root, id)"
-    " settings index_granularity = 1024"
+    f" settings {BY_KEY}"
 )
 
 
@@ -56,6 +57,11 @@ class Touched:
 
     number: int
     few: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether it touched anything at all."""
+        return self.few is None or bool(self.few)
 
     def restriction(self, column: str, kind: str, root: str, link: str = "") -> str:
         """The condition that `column`, a key of that type, belongs to what was touched."""

@@ -70,7 +70,12 @@
     engine = SummingMergeTree(sign)
     primary key ({{ config.require('primary_key') }})
     order by ({{ rows | join(', ') }}, content)
-    settings index_granularity = 1024, non_replicated_deduplication_window = 1000
+    {#- Rows are looked up by root, a few at a time: small granules, all columns of a granule side by side. #}
+    settings
+        index_granularity = 256,
+        min_bytes_for_wide_part = 1099511627776,
+        min_rows_for_wide_part = 1099511627776,
+        non_replicated_deduplication_window = 1000
     comment '{{ fingerprint }}'
     empty as
     {{ signed_rows(sql) }}

@@ -10,6 +10,11 @@ from tillstream.destinations.clickhouse.types import fits, mirror_type, parsed
 
 # Enough for every batch that could be sent again, and small enough to be read at each start.
 DEDUPLICATION = "non_replicated_deduplication_window = 1000"
+# For tables whose rows are looked up by key, a few at a time: small granules, and compact parts, which keep all
+# columns of a granule together. Measured: 200 of 5 million rows cost 19 ms where ClickHouse's own settings for
+# large parts cost 150; reading a few columns of all rows costs twice as much.
+_NEVER = 1 << 40
+BY_KEY = f"index_granularity = 256, min_bytes_for_wide_part = {_NEVER}, min_rows_for_wide_part = {_NEVER}"
 
 META_TYPES = {
     "_till_batch": "UInt64",
@@ -88,7 +93,7 @@ def create_mirror(table: Table) -> str:
     return (
         f"create table if not exists {mirror_name(table)} ({_declared(mirror_columns(table))})"
         f" engine = ReplacingMergeTree(_version, _deleted) order by ({order})"
-        f" settings index_granularity = 1024, {DEDUPLICATION}"
+        f" settings {BY_KEY}, {DEDUPLICATION}"
     )
 
 

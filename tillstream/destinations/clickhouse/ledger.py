@@ -27,9 +27,8 @@ create table if not exists {LEDGER} (
     position_state String,
     row_counts Map(String, UInt64),
     digest String,
-    staged_rows Nullable(UInt64),
+    is_staged Bool,
     transaction_count UInt64,
-    live_rows UInt64,
     committed_first_at Nullable(DateTime64(6, 'UTC')),
     committed_last_at Nullable(DateTime64(6, 'UTC')),
     landed_at Nullable(DateTime64(6, 'UTC')),
@@ -40,7 +39,7 @@ create table if not exists {LEDGER} (
 
 _ENTRY = (
     "stream, number, attempt, after_lsn, after_ordinal, after_state, lsn, ordinal, position_state,"
-    " row_counts, digest, staged_rows"
+    " row_counts, digest, is_staged"
 )
 _NEWEST_FIRST = "order by stream desc, number desc, attempt desc, state desc limit 1"
 
@@ -87,16 +86,14 @@ class ClickHouseLedger:
         """Record that the entry's batch is about to be written."""
         self._record("intent", entry)
 
-    def staged(self, entry: Entry, rows: int) -> None:
+    def staged(self, entry: Entry) -> None:
         """Record that the batch's live changes are worked out."""
-        self._record("staged", entry, {"staged_rows": rows})
+        self._record("staged", entry, {"is_staged": True})
 
     def done(self, entry: Entry, landing: Landing) -> None:
         """Record that every layer has the batch."""
         facts = {
-            "staged_rows": landing.live_rows,
             "transaction_count": landing.transaction_count,
-            "live_rows": landing.live_rows,
             "committed_first_at": landing.committed_first_at,
             "committed_last_at": landing.committed_last_at,
             "landed_at": landing.landed_at or datetime.now(UTC),
@@ -147,7 +144,7 @@ class ClickHouseLedger:
             "position_state": entry.position.state,
             "row_counts": entry.row_counts,
             "digest": entry.digest,
-            "staged_rows": entry.staged_rows,
+            "is_staged": entry.is_staged,
             **(facts or {}),
         }
         written = ", ".join(_sql(value) for value in values.values())
@@ -158,7 +155,7 @@ class ClickHouseLedger:
         if not rows:
             return None
         stream, number, attempt, after_lsn, after_ordinal, after_state, *rest = rows[0]
-        lsn, ordinal, position_state, row_counts, digest, staged_rows = rest
+        lsn, ordinal, position_state, row_counts, digest, is_staged = rest
         return Entry(
             stream=stream,
             number=number,
@@ -167,7 +164,7 @@ class ClickHouseLedger:
             row_counts=dict(row_counts),
             digest=digest,
             attempt=attempt,
-            staged_rows=staged_rows,
+            is_staged=is_staged,
         )
 
 

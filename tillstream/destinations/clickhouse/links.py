@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
-from tillstream.destinations.clickhouse.layouts import DEDUPLICATION, ROW, bronze_name
+from tillstream.destinations.clickhouse.layouts import BY_KEY, DEDUPLICATION, ROW, bronze_name
 from tillstream.destinations.clickhouse.types import parsed
 
 LINKS = "mirror.links"
@@ -27,7 +27,7 @@ SEPARATOR = r"'\x1f'"
 
 CREATE = (
     f"create table if not exists {LINKS} (link LowCardinality(String), from_id String, to_id String)"
-    f" engine = ReplacingMergeTree order by (link, from_id, to_id) settings index_granularity = 1024, {DEDUPLICATION}"
+    f" engine = ReplacingMergeTree order by (link, from_id, to_id) settings {BY_KEY}, {DEDUPLICATION}"
 )
 
 # Kinds whose text in the source is already the text of the mirrored value.
