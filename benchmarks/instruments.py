@@ -68,10 +68,23 @@ def exactness(_plan: Plan) -> list[Turn]:
     return [Turn("exactness", 20, measure)]
 
 
+def cost(plan: Plan) -> list[Turn]:
+    """What a change costs, at several sizes of the history."""
+
+    def measure(site: Site) -> Found:
+        folder = site.spoil()
+        found: Found = measured("cost", site.url, folder, plan.name)
+        return found
+
+    largest = plan.orders * max(plan.growth) / 1_000_000
+    return [Turn("cost", STORE + DEPLOY + 20 + 30 * largest, measure)]
+
+
 INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
     "snapshot": snapshot,
     "drain": drain,
     "freshness": freshness,
+    "cost": cost,
 }
 # These leave a store behind that has changed much: their sums are checked.
 CHANGING = ("drain", "freshness")

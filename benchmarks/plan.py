@@ -18,7 +18,7 @@ class Plan:
     seconds: int = 20
     # Times the store's history; changes in a batch, and how many such batches make a run.
     growth: tuple[int, ...] = (1, 10, 100)
-    batches: tuple[tuple[int, int], ...] = ((100, 30), (10_000, 5))
+    batches: tuple[tuple[int, int], ...] = ((100, 10), (10_000, 2))
     # Changes in one transaction.
     transactions: tuple[int, ...] = (250_000, 1_000_000)
     load_rate: int = 1_000
@@ -49,4 +49,6 @@ TINY = Plan(
     transactions=(1_000, 2_000),
     load_rate=500,
 )
-PLANS = {plan.name: plan for plan in (FULL, QUICK, TINY)}
+# The live step at a million orders, in a few minutes.
+MILLION = Plan(name="million", runs=1, growth=(1, 10), batches=((100, 10), (10_000, 2)))
+PLANS = {plan.name: plan for plan in (FULL, QUICK, TINY, MILLION)}

@@ -25,7 +25,7 @@ class Site:
         self._stack = ExitStack()
         self._url = ""
         self._steps = self._months = self._step_count = 0
-        self._deployed = False
+        self._deployed = self._spoiled = False
 
     @property
     def url(self) -> str:
@@ -39,15 +39,12 @@ class Site:
     @property
     def live(self) -> Path:
         """A folder whose pipeline has deployed its models; nothing runs in it."""
+        if self._spoiled:
+            self.renew()
         if not self._deployed:
             deploy(self.url, self._folder / "live")
             self._deployed = True
         return self._folder / "live"
-
-    @property
-    def untouched(self) -> bool:
-        """Whether nothing has been changed in the store."""
-        return not self._steps
 
     def steps(self, count: int) -> int:
         """The number of the first of so many steps of the mix that nobody else makes."""
@@ -63,10 +60,16 @@ class Site:
 
     def renew(self) -> None:
         """Begin with a store as new, unless it is."""
-        if not self.untouched:
+        if self._spoiled or self._steps:
             self.close()
             self._steps = self._months = 0
-            self._url, self._deployed = "", False
+            self._url, self._deployed, self._spoiled = "", False, False
+
+    def spoil(self) -> Path:
+        """The live folder for somebody who leaves it in a state that fits no store."""
+        self.renew()
+        folder, self._spoiled = self.live, True
+        return folder
 
     @contextmanager
     def empty(self) -> Iterator[Path]:
@@ -78,16 +81,6 @@ class Site:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             forget_slots(self.url)
-
-    @contextmanager
-    def copied(self) -> Iterator[Path]:
-        """A copy of the live folder, to be spoiled."""
-        copy = self._folder / "copy"
-        shutil.copytree(self.live, copy)
-        try:
-            yield copy
-        finally:
-            shutil.rmtree(copy, ignore_errors=True)
 
     def close(self) -> None:
         """End the store."""

@@ -25,6 +25,8 @@ class Target:
         return max(short / self.wanted if self.wanted else short, 0.0)
 
 
+_GROWN = "the live step at 100 times the history: times as much CPU per change, changes"
+
 TARGETS = (
     Target("snapshot", "share_of_copy", "at least", 0.35, "snapshot, as a share of the server's own COPY"),
     Target("drain", "times_recvlogical", "at least", 0.5, "drain, as a share of pg_recvlogical"),
@@ -32,7 +34,8 @@ TARGETS = (
     Target("freshness at 1,000 changes/s", "p50_ms", "at most", 120, "commit to rollup at 1,000 changes/s, p50"),
     Target("freshness at 1,000 changes/s", "p99_ms", "at most", 350, "commit to rollup at 1,000 changes/s, p99"),
     Target("freshness at 5,000 changes/s", "p99_ms", "at most", 700, "commit to rollup at 5,000 changes/s, p99"),
-    Target("cost, grown", "cpu_growth", "at most", 1.5, "CPU per change at 100 times the history, times"),
+    Target("cost, changes of the newest year", "cpu_growth", "at most", 1.5, f"{_GROWN} of the newest year"),
+    Target("cost, changes of any age", "cpu_growth", "at most", 1.5, f"{_GROWN} of any age"),
     Target("memory", "load_peak_memory", "at most", GIB, "peak memory at load"),
     Target("memory", "transaction_growth", "at most", 1.5, "peak memory in a transaction four times as big, times"),
     Target("panels", "slowest_p99_ms", "at most", 50, "page query, p99 of the slowest panel"),

@@ -22,7 +22,12 @@ WORDS = {
     "peak_memory": "peak memory of our process",
     "tables": "tables, facts and rollups compared",
     "different": "differences",
+    "cpu_growth": "CPU per change, largest history to smallest: times",
 }
+_COST = re.compile(r"(live|write)_(cpu|wall)_at_(\d+)_us")
+_GROWTH = re.compile(r"(cpu|wall)_at_(\d+)_growth")
+_STEPS = {"live": "live step", "write": "bronze, mirror and links"}
+_CLOCKS = {"cpu": "CPU", "wall": "time"}
 _PERCENTILE = re.compile(r"(.*?)_?(p\d\d)_ms")
 
 
@@ -30,6 +35,10 @@ def words(key: str) -> str:
     """What a figure is called."""
     if key in WORDS:
         return WORDS[key]
+    if found := _COST.fullmatch(key):
+        return f"{_STEPS[found[1]]}: {_CLOCKS[found[2]]} per change, in batches of {int(found[3]):,}"
+    if found := _GROWTH.fullmatch(key):
+        return f"{_CLOCKS[found[1]]} per change, in batches of {int(found[2]):,}: times"
     found = _PERCENTILE.fullmatch(key)
     return f"{found[1].replace('_', ' ')} {found[2]}".strip() if found else key.replace("_", " ")
 
