@@ -108,8 +108,7 @@ class ShortLedger:
 class NoLayer:
     ready = False
 
-    def stage(self, number: int, batch: Batch) -> None:
-        return 0
+    def stage(self, number: int, batch: Batch) -> None: ...
 
     def publish(self, number: int) -> None: ...
 

@@ -85,7 +85,7 @@ class Shop:
             self._insert("facts.fct_orders", values)
             self._insert("live.sales_by_product_and_day", f"(today(), 0, 'Field jacket', 'USD', {units}, {amount})")
             position = Position(self._number)
-            self.live.landed(Landing("shop", self._number, position, {"orders": 1}, 1, 1, now, now, datetime.now(UTC)))
+            self.live.landed(Landing("shop", self._number, position, {"orders": 1}, 1, now, now, datetime.now(UTC)))
 
     def empty(self) -> None:
         """Take every row away."""

@@ -25,9 +25,7 @@ def land(shop: Shop, age_ms: int = 200) -> None:
     committed = landed - timedelta(milliseconds=age_ms)
     counts = {"orders": {"I": 3, "U": 2}, "customers": {"D": 1}}
     shop.live.tally.landed(
-        Landing(
-            "shop", 7, Position(99), {"orders": 5, "customers": 1}, 2, 4, committed, committed, landed, counts, 0.05
-        )
+        Landing("shop", 7, Position(99), {"orders": 5, "customers": 1}, 2, committed, committed, landed, counts, 0.05)
     )
 
 
