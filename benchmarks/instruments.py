@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.measure import Values, measured
 from benchmarks.plan import Plan
 from benchmarks.site import Site
+from benchmarks.store import CHANGES_A_STEP
 
 # What a turn found: per heading of the report, the values of one or more runs.
 Found = Mapping[str, Sequence[Values]]
@@ -80,14 +81,37 @@ def cost(plan: Plan) -> list[Turn]:
     return [Turn("cost", STORE + DEPLOY + 20 + 30 * largest, measure)]
 
 
+def memory(plan: Plan) -> list[Turn]:
+    """What the pipeline's process has in memory: idle, at load, in big transactions."""
+
+    def measure(site: Site) -> Found:
+        steps = (plan.load_rate * (plan.seconds + 5) + sum(plan.transactions)) // CHANGES_A_STEP
+        site.renew()
+        return {"memory": [measured("memory", site.url, site.live, plan.name, site.steps(steps))]}
+
+    return [Turn("memory", STORE + DEPLOY + plan.seconds * 1.5 + sum(plan.transactions) / 20_000, measure)]
+
+
+def panels(plan: Plan) -> list[Turn]:
+    """How long the page's queries take while changes flow."""
+
+    def measure(site: Site) -> Found:
+        steps = plan.load_rate * (plan.seconds * 2 + 10) // CHANGES_A_STEP
+        return {"panels": [measured("panels", site.url, site.live, plan.name, site.steps(steps))]}
+
+    return [Turn("panels", 8 + plan.seconds * 2, measure)] * plan.runs
+
+
 INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
     "snapshot": snapshot,
     "drain": drain,
     "freshness": freshness,
+    "panels": panels,
+    "memory": memory,
     "cost": cost,
 }
-# These leave a store behind that has changed much: their sums are checked.
-CHANGING = ("drain", "freshness")
+# After each of these blocks everything is compared with the store that was changed.
+BLOCKS = (("drain", "freshness", "panels"), ("memory",))
 
 
 def turns(plan: Plan, chosen: Sequence[str]) -> list[Turn]:
@@ -96,6 +120,7 @@ def turns(plan: Plan, chosen: Sequence[str]) -> list[Turn]:
     for name, instrument in INSTRUMENTS.items():
         if name in chosen:
             listed += instrument(plan)
-        if name == CHANGING[-1] and set(CHANGING) & set(chosen):
+        blocks = (tuple(name for block in BLOCKS for name in block),) if plan.frugal else BLOCKS
+        if any(name == block[-1] and set(block) & set(chosen) for block in blocks):
             listed += exactness(plan)
     return listed

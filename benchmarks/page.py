@@ -114,11 +114,14 @@ _EXPLAINED = """
 - **Freshness**: the same mix at a steady rate. Ten orders a second beside it fall each into a minute of its own. Woken
   by each landing, a query looks for those minutes in `live.sales_by_minute`; the clock runs from the store's own time
   of commit until the query has returned.
+- **Panels**: each query of the page, one after the other on one connection to the ClickHouse endpoint, 40 a second, at
+  1,000 changes/s, while somebody else has the page open.
+- **Memory**: the resident memory of `till run`, read from outside. Its peaks are those of the stretch that is named.
 - **Cost**: the product's own destination and live layer bring in batches of the mix, without a pump, at 1, 10 and 100
   times the store's year of history. The longer histories are made inside the warehouse: mirrors, links and facts get
-  copies of the year with other ids by plain inserts (`benchmarks/growth.py`), the rollups follow by their views; bronze,
-  carts, stock and the log of states are not copied. Changes of the newest year are what a shop has; changes of any age
-  are the worst case, since every order lies in a granule of its own then.
+  copies of the year with other ids by plain inserts (`benchmarks/growth.py`), the rollups follow by their views.
+  Bronze, carts, stock and the log of states are not copied. Changes of the newest year are what a shop has; changes of
+  any age are the worst case, since every order lies in a granule of its own then.
 - **Exactness**: afterwards every table, fact and rollup is compared with the store, as `till verify` does.
 """
 

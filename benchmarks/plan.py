@@ -22,6 +22,8 @@ class Plan:
     # Changes in one transaction.
     transactions: tuple[int, ...] = (250_000, 1_000_000)
     load_rate: int = 1_000
+    # One store for all, used or not.
+    frugal: bool = False
 
 
 FULL = Plan()
@@ -40,14 +42,15 @@ QUICK = Plan(
 TINY = Plan(
     name="tiny",
     runs=1,
-    orders=500,
+    orders=1_000,
     drain_steps=10,
     rates=(500,),
-    seconds=2,
+    seconds=1,
     growth=(1, 2),
     batches=((100, 2),),
     transactions=(1_000, 2_000),
     load_rate=500,
+    frugal=True,
 )
 # The live step at a million orders, in a few minutes.
 MILLION = Plan(name="million", runs=1, growth=(1, 10), batches=((100, 10), (10_000, 2)))

@@ -61,7 +61,7 @@ def run(plan: Plan, chosen: Sequence[str], folder: Path) -> dict[str, Any]:
     found: dict[str, list[Values]] = {}
     machine = surroundings()
     todo = turns(plan, chosen)
-    with Site(folder / "site", plan.orders) as site:
+    with Site(folder / "site", plan.orders, frugal=plan.frugal) as site:
         for place, turn in enumerate(todo):
             tell(todo, place, begun)
             for name, values in turn.measure(site).items():

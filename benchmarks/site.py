@@ -19,9 +19,10 @@ from tillstream.assembly import log_end
 class Site:
     """One store and one live pipeline in `folder`. Steps of the mix and months of probes are given out once each."""
 
-    def __init__(self, folder: Path, orders: int) -> None:
+    def __init__(self, folder: Path, orders: int, *, frugal: bool = False) -> None:
         self._folder = folder
         self._orders = orders
+        self._frugal = frugal
         self._stack = ExitStack()
         self._url = ""
         self._steps = self._months = self._step_count = 0
@@ -59,8 +60,8 @@ class Site:
         return self._months - 1
 
     def renew(self) -> None:
-        """Begin with a store as new, unless it is."""
-        if self._spoiled or self._steps:
+        """Begin with a store as new, unless it is, or one that was used will do."""
+        if self._spoiled or (self._steps and not self._frugal):
             self.close()
             self._steps = self._months = 0
             self._url, self._deployed, self._spoiled = "", False, False

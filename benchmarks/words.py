@@ -22,9 +22,16 @@ WORDS = {
     "peak_memory": "peak memory of our process",
     "tables": "tables, facts and rollups compared",
     "different": "differences",
+    "idle_memory": "idle",
+    "load_peak_memory": "peak at 1,000 changes/s with the page open",
+    "afterwards_memory": "afterwards",
+    "transaction_growth": "peak in the larger transaction to that in the smaller: times",
+    "questions": "questions asked",
+    "slowest_p99_ms": "p99 of the slowest",
     "cpu_growth": "CPU per change, largest history to smallest: times",
 }
 _COST = re.compile(r"(live|write)_(cpu|wall)_at_(\d+)_us")
+_TRANSACTION = re.compile(r"transaction_of_(\d+)_memory")
 _GROWTH = re.compile(r"(cpu|wall)_at_(\d+)_growth")
 _STEPS = {"live": "live step", "write": "bronze, mirror and links"}
 _CLOCKS = {"cpu": "CPU", "wall": "time"}
@@ -39,8 +46,10 @@ def words(key: str) -> str:
         return f"{_STEPS[found[1]]}: {_CLOCKS[found[2]]} per change, in batches of {int(found[3]):,}"
     if found := _GROWTH.fullmatch(key):
         return f"{_CLOCKS[found[1]]} per change, in batches of {int(found[2]):,}: times"
+    if found := _TRANSACTION.fullmatch(key):
+        return f"peak in one transaction of {int(found[1]):,} changes"
     found = _PERCENTILE.fullmatch(key)
-    return f"{found[1].replace('_', ' ')} {found[2]}".strip() if found else key.replace("_", " ")
+    return f"{found[1].replace('_', ' ')} {found[2]}".strip().capitalize() if found else key.replace("_", " ")
 
 
 def figure(key: str, value: float) -> str:
