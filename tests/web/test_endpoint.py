@@ -96,7 +96,7 @@ def test_settings_hold_for_one_request(world: World) -> None:
 
 
 def test_an_unknown_setting_is_refused(world: World) -> None:
-    answer = world.ask("select 1", params={"max_wishes": "3"})
+    answer = world.ask("select 1", params={"max_wishes": "3"}, writer=True)
     assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (404, "115")
 
 

@@ -41,9 +41,9 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        name = self.default_format
-        if not _NAME.fullmatch(name) or name.lower() in _NOT_BYTES:
-            raise Refused(73, f"Unknown format {name[:40]}", "UNKNOWN_FORMAT")
+        for name in (self.default_format, self.format):
+            if not _NAME.fullmatch(name) or name.lower() in _NOT_BYTES:
+                raise Refused(73, f"Unknown format {name[:40]}", "UNKNOWN_FORMAT")
 
     @property
     def format(self) -> str:
@@ -102,11 +102,23 @@ class Handle:
         """Make a database the current one."""
         self._query(f"use {quoted(database)}")
 
-    def set(self, name: str, value: str) -> None:
-        """Set a setting for everything that follows on this handle."""
-        if not _NAME.fullmatch(name):
-            raise Refused(115, f"Unknown setting '{name}'", "UNKNOWN_SETTING")
-        self._query(f"set {name} = {literal(value)}")
+    def set_all(self, settings: Mapping[str, str]) -> None:
+        """Set settings for everything that follows on this handle."""
+        for name in settings:
+            if not _NAME.fullmatch(name):
+                raise Refused(115, f"Unknown setting '{name[:100]}'", "UNKNOWN_SETTING")
+        if settings:
+            self._query("set " + ", ".join(f"{name} = {literal(value)}" for name, value in settings.items()))
+
+    def as_parsed(self, sql: bytes) -> bytes:
+        """The statement as the engine prints it after parsing it: no comments, every name in its plain form."""
+        quoted_sql = sql.replace(b"\\", b"\\\\").replace(b"'", b"\\'")
+        try:
+            printed = self._query(b"select formatQuerySingleLine('" + quoted_sql + b"') format RawBLOB")
+        except Refused as refused:
+            refused.args = (str(refused).split(": In scope SELECT formatQuery")[0].split(": while executing")[0],)
+            raise
+        return bytes(printed.bytes())
 
     def values_of(self, names: list[str]) -> dict[str, str | None]:
         """The value of each setting; None for those at their default."""
@@ -125,11 +137,11 @@ class Handle:
         """Refuse writing from here on; can't be undone on this handle."""
         self._query("set readonly = 1")
 
-    def run(self, request: Request) -> Answer:
-        """Run the statement and wait for all of its result."""
+    def run(self, request: Request, mark: str = "") -> Answer:
+        """Run the statement and wait for all of its result. `mark` is a comment that `kill` finds it by."""
         if request.statement.data is not None:
             return self._insert(request)
-        result = self._query(request.statement.sql, request.format, request.parameters)
+        result = self._query(_marked(request.statement, mark), request.format, request.parameters)
         data = result.bytes() or b""
         return Answer(
             iter([data]),
@@ -141,10 +153,11 @@ class Handle:
             result.elapsed(),
         )
 
-    def stream(self, request: Request) -> Answer:
+    def stream(self, request: Request, mark: str = "") -> Answer:
         """Start the statement; its result comes in pieces. An error before the first piece raises here."""
         try:
-            pieces = self._connection.send_query(request.statement.sql, request.format, params=dict(request.parameters))
+            sql = _marked(request.statement, mark)
+            pieces = self._connection.send_query(sql, request.format, params=dict(request.parameters))
             first = next(pieces, None)
         except RuntimeError as error:
             raise from_engine(error) from error
@@ -155,8 +168,7 @@ class Handle:
         return Answer(_chunks(first, pieces, tag), request.format, rows, size, exception_tag=tag)
 
     def _insert(self, request: Request) -> Answer:
-        for name, value in request.parameters.items():
-            self.set(f"param_{name}", value)
+        self.set_all({f"param_{name}": value for name, value in request.parameters.items()})
         statement = request.statement
         try:
             with self._connection.send_insert(statement.sql.decode("utf-8", "replace"), statement.format) as inserter:
@@ -171,6 +183,17 @@ class Handle:
             return self._connection.query(sql, form, params=dict(parameters or {}))
         except RuntimeError as error:
             raise from_engine(error) from error
+
+
+def kill(path: str, mark: str) -> None:
+    """End the statement that was run with this mark, if it runs; returns without waiting for it."""
+    with Handle(path) as handle:
+        handle.text(f"kill query where endsWith(query, {literal(mark)}) async")
+
+
+def _marked(statement: Statement, mark: str) -> bytes:
+    # On a line of its own, for the last one may be a comment.
+    return statement.sql + b"\n" + mark.encode() if statement.may_end_in_a_comment else statement.sql
 
 
 def _chunks(first: Any, rest: Any, tag: str) -> Iterator[bytes]:

@@ -1,13 +1,17 @@
 """What somebody without the token may ask for: reading, and nothing that reaches out of the warehouse.
 
 Two walls. The engine's own `readonly = 1` refuses writes, settings and nearly every table function;
-what it lets through (INTO OUTFILE, SYSTEM, KILL, the function file(), Python objects) is refused here.
+what it lets through (INTO OUTFILE, SYSTEM, KILL, the function file(), Python objects) is refused here,
+twice: in the text as it came, and in the text that the engine makes of it when it has parsed it, so that
+nothing can hide where our tokenizer and the engine's differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from tillstream.web import limits
+from tillstream.web.limits import READONLY
 from tillstream.web.statement import Statement, Token, tokens
 from tillstream.web.wire import Refused
 
@@ -22,7 +26,12 @@ HARMLESS_TABLE_FUNCTIONS = frozenset(
 )  # fmt: skip
 
 # Functions that read files or open connections, and clauses that write files or show others' statements.
-HARMFUL_WORDS = frozenset({"file", "catboostevaluate", "getclienthttpheader", "outfile", "processlist"})
+HARMFUL_WORDS = frozenset(
+    {
+        "aiclassify", "aiembed", "aiextract", "aifilter", "aigenerate", "airedact", "aisimilarity", "aitranslate",
+        "catboostevaluate", "currentrequesturl", "file", "getclienthttpheader", "outfile", "processlist",
+    }
+)  # fmt: skip
 
 READABLE_SYSTEM_TABLES = frozenset(
     {
@@ -35,10 +44,6 @@ READABLE_SYSTEM_TABLES = frozenset(
     }
 )  # fmt: skip
 
-# Settings that would change how a text is read, or lift the walls.
-REFUSED_SETTINGS = frozenset({"dialect", "readonly", "allow_ddl", "allow_introspection_functions", "profile", "role"})
-
-READONLY = 164
 ACCESS_DENIED = 497
 
 
@@ -61,8 +66,10 @@ def check(statement: Statement, table_functions: Iterable[str], parameters: Mapp
             raise _denied(token.text)
         if following == "." and token.name == "system":
             _check_system_table(found[place + 2 : place + 3])
-        if token.is_word("identifier") and any(value.lower().startswith("system") for value in parameters.values()):
+        if token.name == "identifier" and any(_names_system(value) for value in parameters.values()):
             raise _denied("system as a parameter")
+        if token.is_word("settings"):
+            _check_settings(found[place + 1 :])
         if token.is_word("parallel") and following.lower() == "with":
             raise _denied("parallel with")
 
@@ -75,11 +82,18 @@ def _check_spelling(token: Token) -> None:
         raise _denied("a backslash in a name")
 
 
-def check_settings(names: Iterable[str]) -> None:
-    """Raise Refused if one of the settings is not for readers to choose."""
-    for name in names:
-        if name in REFUSED_SETTINGS or name.startswith(("allow_", "implicit_", "s3_")):
-            raise Refused(READONLY, f"Cannot modify '{name}' setting in readonly mode", "READONLY")
+def _check_settings(rest: Sequence[Token]) -> None:
+    """In a subquery the engine takes settings that it refuses on top."""
+    if len(rest) < 2 or rest[1].text != "=":
+        return
+    for before, token, after in zip([rest[0], *rest], rest, rest[1:], strict=False):
+        first_or_next = token is rest[0] or before.text == ","
+        if first_or_next and after.text == "=" and not limits.may_choose_in_a_subquery(token.name):
+            raise Refused(READONLY, f"Cannot modify '{token.text[:100]}' setting in readonly mode", "READONLY")
+
+
+def _names_system(value: str) -> bool:
+    return value.strip().strip('`"').lower().startswith("system")
 
 
 def check_database(name: str) -> None:

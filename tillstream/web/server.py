@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tillstream.errors import ConfigError, TillError
 
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
+
+# A connection that has not asked anything by then is closed.
+HEAD_SECONDS = 30.0
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 that does not wait for ever for a request to begin."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
 
 class Server:
@@ -30,6 +51,8 @@ class Server:
         listener = self._listen()
         config = uvicorn.Config(
             self._app,
+            http=Impatient,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -19,8 +19,8 @@ _TOKEN = re.compile(
       (?P<space>   \s+ | --[^\n]* | \#[!\ ][^\n]* | /\*(?:[^*]|\*(?!/))*\*/ )
     | (?P<string>  '(?:[^'\\]|\\.|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
     | (?P<quoted>  `(?:[^`\\]|\\.|``)*` | "(?:[^"\\]|\\.|"")*" )
-    | (?P<word>    [A-Za-z_\x80-\xff][\w\x80-\xff]* )
-    | (?P<number>  \d\w* )
+    | (?P<word>    [A-Za-z_\x80-\xff][\w$\x80-\xff]* )
+    | (?P<number>  \d[\w$]* )
     | (?P<symbol>  . )
     """,
     re.VERBOSE | re.DOTALL,
@@ -88,6 +88,11 @@ class Statement:
     @property
     def is_select(self) -> bool:
         return self.first_word in ("select", "with", "from", "(")
+
+    @property
+    def may_end_in_a_comment(self) -> bool:
+        """False where data may stand at the end of the text."""
+        return self.first_word != "explain" and not (self.is_insert and self.format)
 
     @property
     def returns_rows(self) -> bool:
