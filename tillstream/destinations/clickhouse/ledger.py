@@ -114,7 +114,7 @@ class ClickHouseLedger:
         row = self._warehouse.rows(
             f"select count(), sum(arraySum(mapValues(row_counts))), sum(transaction_count),"
             f" quantileExactOrNull(0.5)({age}), quantileExactOrNull(0.99)({age}), max(landed_at),"
-            f" dateDiff('microsecond', {_sql(since)}, now64(6)) from {LEDGER}"
+            f" dateDiff('microsecond', toDateTime64({_sql(since)}, 6, 'UTC'), now64(6)) from {LEDGER}"
             f" where stream = {literal(stream)} and state = 'done' and landed_at >= {_sql(since)}"
             " and isNotNull(committed_first_at)"
         )[0]
@@ -169,14 +169,15 @@ class ClickHouseLedger:
 
 
 def _sql(value: object) -> str:
+    """A value as the engine's fast parser reads it: one function call among the values costs a millisecond."""
     match value:
         case None:
             return "null"
         case int():
-            return str(value)
+            return str(int(value))
         case datetime():
-            return f"toDateTime64({literal(value.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f'))}, 6, 'UTC')"
+            return literal(value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
         case dict():
-            return "map(" + ", ".join(f"{literal(key)}, {count}" for key, count in value.items()) + ")"
+            return "{" + ", ".join(f"{literal(key)}: {count}" for key, count in value.items()) + "}"
         case _:
             return literal(str(value))
