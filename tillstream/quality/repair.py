@@ -29,17 +29,19 @@ def repair_mirror(url: str, warehouse: Warehouse, pump: Pump, table: Table, keys
             store.execute("begin isolation level repeatable read read only")
             store.execute(f"set transaction snapshot '{name}'")
             pump.gate.advance_before(lsn, LONGEST_HOLD)
-            _forget(warehouse, table, some)
+            _forget_later(warehouse, table, some, lsn)
             pump.inject(_deleted(table, some, lsn) + _present(store, table, some, lsn))
     return len(keys)
 
 
-def _forget(warehouse: Warehouse, table: Table, keys: Sequence[Texts]) -> None:
-    # Whatever was there may carry any version, so it has to go before the right row comes.
+def _forget_later(warehouse: Warehouse, table: Table, keys: Sequence[Texts], lsn: int) -> None:
+    # The right row supersedes whatever is older; only what claims to be from the future would hide it. Nothing
+    # else goes: if we are killed before the right row comes, the wrong one is there for the next verification.
     texts = _tuple([clickhouse_text(table.column(name)) for name in table.key])
     wanted = ", ".join(_tuple([literal(text or "") for text in key]) for key in keys)
     warehouse.execute(
-        f"alter table mirror.{quoted(table.warehouse_name)} delete where {texts} in ({wanted})",
+        f"alter table mirror.{quoted(table.warehouse_name)} delete"
+        f" where {texts} in ({wanted}) and _version >= bitShiftLeft(toUInt128({lsn - 1}), 32)",
         settings={"mutations_sync": 1},
     )
 

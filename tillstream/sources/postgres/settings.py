@@ -14,7 +14,7 @@ class Limits:
 
     rows: int = 50_000
     bytes: int = 16 << 20
-    age: timedelta = timedelta(milliseconds=30)
+    age: timedelta = timedelta(milliseconds=5)
 
 
 @dataclass(frozen=True, slots=True)
