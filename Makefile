@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help demo test check format bench chaos docs lock services clean
+.PHONY: help demo test check format bench soak chaos docs lock services clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -30,6 +30,9 @@ chaos: .venv/dev.stamp ## kill it again and again; KILLS=2000
 
 bench: .venv/dev.stamp ## measure speed, freshness, cost and memory; QUICK=1 for a short look, ARGS="--only drain"
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(ARGS)
+
+soak: .venv/dev.stamp ## an hour of a living store, watched; MINUTES=60 RATE=1000
+	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),60) --rate $(or $(RATE),1000) $(ARGS)
 
 docs: .venv/dev.stamp ## write docs/reference from the code
 	@$(BIN)/python scripts/generate_docs.py && $(BIN)/python -m benchmarks.page

@@ -97,15 +97,16 @@ def main() -> None:
         probes = Probes(Warehouse(f"chdb://{folder.resolve() / 'warehouse'}"), month)
         assembly.supervisor.listeners.append(probes.landed)
         with probes.looking():
-            rows, cpu, begun = stopwatch.row_count, time.process_time(), time.monotonic()
             with changing(url, Load(rate, first_step, month)):
+                rows, cpu, begun = stopwatch.row_count, time.process_time(), time.monotonic()
                 time.sleep(seconds + WARM_UP / PROBES_A_SECOND)
                 rows, cpu = stopwatch.row_count - rows, time.process_time() - cpu
                 took = time.monotonic() - begun
             placed = count_placed(url, month)
             until(lambda: len(probes.seen) == placed, "a probe was not seen")
         committed = probes.committed()
-    ages = [probes.seen[minute] - at for minute, at in sorted(committed.items())][WARM_UP:]
+    ages = [probes.seen[minute] - at for minute, at in sorted(committed.items())]
+    ages = ages[min(WARM_UP, len(ages) // 2) :]
     found = np.percentile(np.array(ages) * 1000, [50, 95, 99, 100])
     values = {
         "changes_per_second": rows / took,

@@ -6,7 +6,6 @@ has seen its commit. The process ends when its standard input does.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -57,16 +56,19 @@ def first_minute(month: int) -> datetime:
 
 @contextmanager
 def changing(url: str, load: Load) -> Iterator[None]:
-    """The store changes as long as the block."""
+    """The store changes as long as the block, from its first moment on."""
     month = "" if load.probe_month is None else str(load.probe_month)
     command = [sys.executable, "-m", "benchmarks.load", url, str(load.rate), str(load.first_step), month]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
+    assert process.stdout is not None
     try:
+        assert process.stdout.readline(), "the load did not begin"
         yield
         assert process.poll() is None, "the load ended by itself"
     finally:
         process.stdin.close()
+        process.stdout.close()
         process.wait(60)
 
 
@@ -79,11 +81,11 @@ def main() -> None:
         work.append(threading.Thread(target=keep_placing, args=(url, first_minute(int(month)), ended)))
     for thread in work:
         thread.start()
+    print("begun", flush=True)
     sys.stdin.buffer.read()
     ended.set()
     for thread in work:
         thread.join()
-    print(json.dumps({"ended": True}))
 
 
 def keep_changing(url: str, rate: int, first_step: int, ended: threading.Event) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measure import ROOT
 from benchmarks.targets import verdicts
-from benchmarks.words import figure, words
+from benchmarks.words import chart, figure, words
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
@@ -27,6 +27,16 @@ def write() -> None:
     PAGE.write_text(text(reports()))
 
 
+def keep(report: Report, prefix: str = "") -> str:
+    """Write the report beside the earlier ones, and the page anew from all of them. Returns where it is."""
+    RESULTS.mkdir(exist_ok=True)
+    moment = report["measured_at"][:16].replace("T", "-").replace(":", "")
+    path = RESULTS / f"{prefix}{moment}-{report['machine']['commit']}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    write()
+    return str(path.relative_to(ROOT))
+
+
 def reports() -> list[Report]:
     """Every kept report, the newest last."""
     found = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
@@ -43,6 +53,11 @@ def tables(report: Report) -> str:
     return "".join([*_verdicts(report["results"]), *_results(report["results"])])
 
 
+def soak_text(report: Report) -> str:
+    """One soak: its verdicts, and how each figure went."""
+    return "".join(_soak(report))
+
+
 def _page(kept: Sequence[Report]) -> Iterator[str]:
     yield f"# Benchmarks\n\n{MADE_FROM}{_INTRODUCTION}"
     newest: dict[str, Any] = {}
@@ -53,14 +68,30 @@ def _page(kept: Sequence[Report]) -> Iterator[str]:
             measured_in |= dict.fromkeys(report["results"], report)
     if not newest:
         yield "\nNothing has been measured on a quiet machine yet.\n"
-        yield _EXPLAINED
-        return
-    yield "\n" + "".join(f"- {_place(report)}\n" for report in _each_once(measured_in.values()))
-    yield "\n## Wanted and found\n\n"
-    yield from _verdicts(newest)
-    yield "\n## Every figure\n\nMedian, and lowest to highest in brackets.\n"
-    yield from _results(newest)
+    else:
+        yield "\n" + "".join(f"- {_place(report)}\n" for report in _each_once(measured_in.values()))
+        yield "\n## Wanted and found\n\n"
+        yield from _verdicts(newest)
+        yield "\n## Every figure\n\nMedian, and lowest to highest in brackets.\n"
+        yield from _results(newest)
+    if soaks := [report for report in kept if report["kind"] == "soak"]:
+        yield f"\n## Soak\n\n{_machine(soaks[-1])}.\n\n"
+        yield from _soak(soaks[-1])
     yield _EXPLAINED
+
+
+def _soak(report: Report) -> Iterator[str]:
+    samples = report["samples"]
+    yield f"{report['minutes']:g} minutes at {report['rate']:,.0f} changes/s.\n\n"
+    yield "| | wanted | found | |\n|---|---|---|---|\n"
+    for verdict in report["verdicts"]:
+        met = "met" if verdict["met"] else "missed"
+        yield f"| {verdict['words']} | {verdict['wanted']} | {verdict['found']} | {met} |\n"
+    yield "\n| | first | last | highest | from the first minute to the last |\n|---|---|---|---|---|\n"
+    for key in [key for key in samples[0] if key != "minute"]:
+        values = [float(sample[key]) for sample in samples]
+        first, last, highest = (figure(key, value) for value in (values[0], values[-1], max(values)))
+        yield f"| {words(key)} | {first} | {last} | {highest} | `{chart(values)}` |\n"
 
 
 def _each_once(found: Any) -> list[Report]:
@@ -68,11 +99,15 @@ def _each_once(found: Any) -> list[Report]:
 
 
 def _place(report: Report) -> str:
-    machine, plan = report["machine"], report["plan"]
+    return f"{_machine(report)}, {report['plan']['runs']} runs each"
+
+
+def _machine(report: Report) -> str:
+    machine = report["machine"]
     commit = f"commit {machine['commit']}" + (" with changes" if machine["changed"] else "")
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     return (
-        f"{report['measured_at'][:10]}, {commit}, {plan['runs']} runs each: {machine['cores']} cores"
+        f"{report['measured_at'][:10]}, {commit}: {machine['cores']} cores"
         f" ({machine['processor']}), {machine['memory'] / 2**30:.0f} GiB, {machine['system']},"
         f" Python {machine['python']}, {packages}"
     )
@@ -122,6 +157,8 @@ _EXPLAINED = """
   copies of the year with other ids by plain inserts (`benchmarks/growth.py`), the rollups follow by their views.
   Bronze, carts, stock and the log of states are not copied. Changes of the newest year are what a shop has; changes of
   any age are the worst case, since every order lies in a granule of its own then.
+- **Soak** (`make soak`): the simulator's 27 kinds of transactions at a steady rate, `till run` with the page open, a
+  look every minute. Flat means that the median of the last fifth is like that of the second fifth.
 - **Exactness**: afterwards every table, fact and rollup is compared with the store, as `till verify` does.
 """
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -65,6 +65,10 @@ class Product:
                 browser.shutdown(socket.SHUT_RDWR)
                 reading.join()
 
+    def close(self) -> None:
+        """Let go of the connection; the process goes on."""
+        self._connection.close()
+
     def _send(self, method: str, path: str, body: bytes) -> bytes:
         self._connection.request(method, path, body)
         answer = self._connection.getresponse()
@@ -89,9 +93,9 @@ def product(url: str, folder: Path) -> Iterator[Product]:
         )
     try:
         found = _serving(process, folder)
-        began = Product(process.pid, folder, found.url)
-        wait_for(lambda: began.status()["phase"] == "live", "the pipeline did not become live")
-        yield began
+        with closing(Product(process.pid, folder, found.url)) as began:
+            wait_for(lambda: began.status()["phase"] == "live", "the pipeline did not become live")
+            yield began
     finally:
         process.terminate()
         process.wait(60)

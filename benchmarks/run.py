@@ -11,7 +11,6 @@ f  panels     how long the page's queries take over HTTP while changes flow
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -23,22 +22,24 @@ from typing import Any
 
 from benchmarks import page
 from benchmarks.instruments import DEPLOY, INSTRUMENTS, STORE, Turn, turns
-from benchmarks.measure import ROOT, Values, summaries, surroundings
+from benchmarks.measure import Values, summaries, surroundings
 from benchmarks.plan import FULL, PLANS, Plan
 from benchmarks.site import Site
 
-RESULTS = ROOT / "benchmarks" / "results"
 WIDTH = 30
 
 
 def main() -> None:
     """Measure and print; what was measured in full is kept, too."""
     plan, chosen = asked(sys.argv[1:])
-    with tempfile.TemporaryDirectory(prefix="till-bench-") as folder:
-        report = run(plan, chosen, Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="till-bench-") as folder,
+        Site(Path(folder) / "site", plan.orders, frugal=plan.frugal) as site,
+    ):
+        report = run(plan, chosen, site)
     print(page.tables(report))
     if plan is FULL:
-        print(f"kept in {keep(report)}")
+        print(f"kept in {page.keep(report)}")
 
 
 def asked(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
@@ -55,17 +56,16 @@ def asked(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
     return PLANS["quick" if found.quick else found.plan], chosen
 
 
-def run(plan: Plan, chosen: Sequence[str], folder: Path) -> dict[str, Any]:
+def run(plan: Plan, chosen: Sequence[str], site: Site) -> dict[str, Any]:
     """The report of these instruments, one after the other."""
     begun = time.monotonic()
     found: dict[str, list[Values]] = {}
     machine = surroundings()
     todo = turns(plan, chosen)
-    with Site(folder / "site", plan.orders, frugal=plan.frugal) as site:
-        for place, turn in enumerate(todo):
-            tell(todo, place, begun)
-            for name, values in turn.measure(site).items():
-                found.setdefault(name, []).extend(values)
+    for place, turn in enumerate(todo):
+        tell(todo, place, begun)
+        for name, values in turn.measure(site).items():
+            found.setdefault(name, []).extend(values)
     say(f"done in {time.monotonic() - begun:,.0f} s")
     return {
         "kind": "benchmarks",
@@ -77,16 +77,6 @@ def run(plan: Plan, chosen: Sequence[str], folder: Path) -> dict[str, Any]:
             name: {key: asdict(value) for key, value in summaries(runs).items()} for name, runs in found.items()
         },
     }
-
-
-def keep(report: dict[str, Any]) -> Path:
-    """Write the report beside the earlier ones, and the page anew from all of them."""
-    RESULTS.mkdir(exist_ok=True)
-    moment = report["measured_at"][:16].replace("T", "-").replace(":", "")
-    path = RESULTS / f"{moment}-{report['machine']['commit']}.json"
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    page.write()
-    return path.relative_to(ROOT)
 
 
 def tell(todo: Sequence[Turn], place: int, begun: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import statistics
+from collections.abc import Sequence
 
 WORDS = {
     "rows": "rows in the store",
@@ -22,6 +24,10 @@ WORDS = {
     "peak_memory": "peak memory of our process",
     "tables": "tables, facts and rollups compared",
     "different": "differences",
+    "memory": "memory",
+    "parts": "parts of tables",
+    "disk": "warehouse on disk",
+    "retained_log": "log the store holds back for us",
     "idle_memory": "idle",
     "load_peak_memory": "peak at 1,000 changes/s with the page open",
     "afterwards_memory": "afterwards",
@@ -30,12 +36,21 @@ WORDS = {
     "slowest_p99_ms": "p99 of the slowest",
     "cpu_growth": "CPU per change, largest history to smallest: times",
 }
+_BARS = "▁▂▃▄▅▆▇█"
 _COST = re.compile(r"(live|write)_(cpu|wall)_at_(\d+)_us")
 _TRANSACTION = re.compile(r"transaction_of_(\d+)_memory")
 _GROWTH = re.compile(r"(cpu|wall)_at_(\d+)_growth")
 _STEPS = {"live": "live step", "write": "bronze, mirror and links"}
 _CLOCKS = {"cpu": "CPU", "wall": "time"}
 _PERCENTILE = re.compile(r"(.*?)_?(p\d\d)_ms")
+
+
+def chart(values: Sequence[float], most: int = 60) -> str:
+    """A row of bars, from zero to the highest value; long series by the median of their pieces."""
+    size = max(-(-len(values) // most), 1)
+    pieces = [statistics.median(values[start : start + size]) for start in range(0, len(values), size)]
+    highest = max(pieces) or 1.0
+    return "".join(_BARS[min(int(value / highest * len(_BARS)), len(_BARS) - 1)] for value in pieces)
 
 
 def words(key: str) -> str:
@@ -49,12 +64,14 @@ def words(key: str) -> str:
     if found := _TRANSACTION.fullmatch(key):
         return f"peak in one transaction of {int(found[1]):,} changes"
     found = _PERCENTILE.fullmatch(key)
-    return f"{found[1].replace('_', ' ')} {found[2]}".strip().capitalize() if found else key.replace("_", " ")
+    if found and not found[1]:
+        return found[2]
+    return f"{found[1].replace('_', ' ')}, {found[2]}".capitalize() if found else key.replace("_", " ")
 
 
 def figure(key: str, value: float) -> str:
     """A figure in the unit that its name ends in."""
-    if key.endswith("memory"):
+    if key.endswith(("memory", "disk", "log")):
         return f"{value / 2**20:,.0f} MiB"
     if key.endswith("_ms"):
         return f"{value:,.0f} ms" if value >= 20 else f"{value:.1f} ms"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.instruments import INSTRUMENTS, turns
 from benchmarks.measure import summaries
 from benchmarks.plan import FULL, QUICK
 from benchmarks.run import asked
+from benchmarks.soak import Sample, Wishes, judged
 from benchmarks.targets import TARGETS
 
 
@@ -72,6 +74,40 @@ def test_the_page_has_the_newest_result_of_each_instrument() -> None:
     assert "| changes/s | 2,000 |" in text
     assert "| changes/s | 1,000 |" not in text
     assert "| share of that | 0.50 |" in text
+
+
+def sample(minute: int, **values: float) -> Sample:
+    usual: dict[str, float] = {"p50_ms": 100, "p99_ms": 200, "memory": 500 << 20, "parts": 100}
+    return Sample(minute=minute, changes_per_second=1000, cores_used=1, disk=0, retained_log=0, **(usual | values))  # type: ignore[arg-type]  # floats will do
+
+
+def unmet(samples: list[Sample], *, exact: bool = True) -> list[str]:
+    verification = {"exact": exact, "differences": [] if exact else [{}]}
+    return [verdict["words"] for verdict in judged(Wishes(60, 1000), samples, verification) if not verdict["met"]]
+
+
+def test_a_soak_is_judged_by_its_last_fifth_beside_its_second() -> None:
+    flat = [sample(minute) for minute in range(10)]
+    assert unmet(flat) == []
+    assert unmet(flat, exact=False) == ["exact at the end"]
+    assert unmet([sample(0, memory=1), *flat[1:]]) == []
+    assert unmet([*flat[:8], *(sample(minute, memory=600 << 20) for minute in (8, 9))]) == ["memory is flat"]
+    assert unmet([*flat[:8], *(sample(minute, p99_ms=400) for minute in (8, 9))]) == ["freshness is flat, p99"]
+
+
+def test_the_page_shows_how_a_soak_went() -> None:
+    samples = [sample(minute, memory=(minute + 1) << 27) for minute in range(8)]
+    soaked = {
+        **report("2026-01-01T10:00:00"),
+        "kind": "soak",
+        "minutes": 8,
+        "rate": 1000,
+        "samples": [asdict(each) for each in samples],
+        "verdicts": judged(Wishes(8, 1000), samples, {"exact": True, "differences": []}),
+    }
+    text = page.text([soaked])
+    assert "8 minutes at 1,000 changes/s" in text
+    assert "| memory | 128 MiB | 1,024 MiB | 1,024 MiB | `▂▃▄▅▆▇██` |" in text
 
 
 def test_without_results_the_page_says_so() -> None:
