@@ -181,7 +181,7 @@ class BatchSettings:
     bytes: Size = setting(Size(16 << 20), "Bytes of log a batch holds at most.", check=_between(1 << 10, 1 << 32))
     age: timedelta = setting(
         timedelta(milliseconds=5),
-        "How long a change waits for company at most. Longer costs freshness and saves work: with 1 s, a batch a second.",
+        "How long a change waits for company at most. Longer saves work: with 1 s, a batch a second.",
     )
 
 
