@@ -49,6 +49,18 @@ def test_the_same_token_again_adds_nothing(warehouse: Warehouse, destination: Cl
     assert warehouse.value("select count() from mirror.events") == 1
 
 
+def test_a_large_piece_of_a_snapshot_arrives_whole_and_once(
+    warehouse: Warehouse, destination: ClickHouseDestination
+) -> None:
+    data = b"".join(b"%d\t%d\n" % (number, number) for number in range(200_000))
+    for _ in range(2):
+        destination.write(1, batch(copied(EVENTS, data, 9, first_ordinal=1)), "token")
+    assert destination.arrived(1) == {"events": 200_000}
+    assert warehouse.rows(
+        "select count(), countIf(bitAnd(_row, 0xffffffff) = toUInt64(name) + 1) from mirror.events final"
+    ) == [(200_000, 200_000)]
+
+
 def test_a_snapshots_text_arrives_as_copy_meant_it(warehouse: Warehouse, destination: ClickHouseDestination) -> None:
     data = b"1\t1.00\ta\\tb\\nc\\\\d\\be\\ff\\vg\\rh\n2\t2.00\t\\N\n3\t3.00\t\n4\t4.00\t\\\\N\nid\ttotal\tnote\n"
     destination.write(1, batch(copied(ORDERS, data.replace(b"id\ttotal\tnote\n", b""), 9)), "token")

@@ -161,14 +161,15 @@ def test_data_may_come_in_the_body_alone(world: World) -> None:
     assert world.ask('{"n": 1, "word": "é"}', writer=True, params=into).status_code == 200
     assert world.ask("(2, 'b'), (3, 'c')", writer=True, params={"query": "insert into live.parts values"}).is_success
     assert world.ask("insert into live.parts select 4, 'd'", writer=True).is_success
-    assert world.rows("select n, word from live.parts order by n") == [
-        [1, "é"], [2, "b"], [3, "c"], [4, "d"],
-    ]  # fmt: skip
+    assert world.ask(
+        "insert into live.parts select * from input('n Int8, w Text') format CSV 5,e", writer=True
+    ).is_success
+    assert world.rows("select n, word from live.parts order by n") == [[1, "é"], [2, "b"], [3, "c"], [4, "d"], [5, "e"]]
 
 
 def test_an_insert_that_the_engine_would_swallow_is_refused(world: World) -> None:
-    sql = "insert into live.numbers select n, w from input('n UInt64, w String') format CSV\n1,a\n"
-    assert world.ask(sql, writer=True).status_code == 501
+    twice = "select * from input('n UInt64') union all select * from input('n UInt64') format CSV\n1\n"
+    assert world.ask(f"insert into live.numbers {twice}", writer=True).status_code == 501
 
 
 def test_data_that_does_not_fit_is_refused_and_the_next_insert_works(world: World) -> None:

@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import chdb
@@ -170,6 +171,8 @@ class Handle:
     def _insert(self, request: Request) -> Answer:
         self.set_all({f"param_{name}": value for name, value in request.parameters.items()})
         statement = request.statement
+        if statement.input_at is not None:
+            return self._insert_selected(request)
         try:
             with self._connection.send_insert(statement.sql.decode("utf-8", "replace"), statement.format) as inserter:
                 inserter.append(statement.data)
@@ -177,6 +180,20 @@ class Handle:
         except RuntimeError as error:
             raise from_engine(error) from error
         return Answer(iter([b""]), "", 0, 0, result.rows_written, result.bytes_written, result.elapsed)
+
+    def _insert_selected(self, request: Request) -> Answer:
+        """The engine would take data for `input()` and insert nothing; from a file it takes them."""
+        statement = request.statement
+        assert statement.data is not None
+        assert statement.input_at is not None
+        before = statement.sql[: statement.input_at]
+        rest = statement.sql[statement.input_at + len("input") :].lstrip().removeprefix(b"(")
+        with NamedTemporaryFile() as file:
+            file.write(statement.data)
+            file.flush()
+            source = f"file({literal(file.name)}, {request.format}, ".encode()
+            result = self._query(before + source + rest)
+        return Answer(iter([b""]), "", 0, 0, result.rows_written(), result.bytes_written(), result.elapsed())
 
     def _query(self, sql: str | bytes, form: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Any:
         try:

@@ -79,7 +79,10 @@ class Statement:
     format: str | None = None
     data: bytes | None = None
     has_more: bool = False
+    # Reads `input()` in a way that can't be served.
     reads_input: bool = False
+    # Where in `sql` the word `input` is, when its SELECT reads the data through it.
+    input_at: int | None = None
 
     @property
     def is_insert(self) -> bool:
@@ -114,13 +117,17 @@ def _insert(text: bytes, head: str) -> Statement:
     """An INSERT: data begins behind `FORMAT name` unless a SELECT feeds it; VALUES stay in the text."""
     depth = 0
     selects = reads_input = False
+    input_at: int | None = None
     format_word: Token | None = None
     for token in tokens(head):
         if format_word is not None:
-            if selects:
+            if selects and input_at is None:
                 return Statement(text, "insert", token.text, reads_input=reads_input)
             data = text[_after_line(text, token.end) :]
-            return Statement(text[: format_word.start], "insert", token.text, data)
+            return Statement(text[: format_word.start], "insert", token.text, data, input_at=input_at)
+        if selects and token.is_word("input"):
+            # Several could not all have the one piece of data.
+            input_at = None if reads_input else token.start
         reads_input = reads_input or token.is_word("input")
         if token.kind == "symbol":
             depth += (token.text in "([{") - (token.text in ")]}")

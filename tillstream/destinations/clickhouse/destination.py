@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
@@ -46,16 +46,23 @@ class ClickHouseDestination:
         """Append the batch to bronze, bring mirror and links up to it, quarantine what does not fit."""
         for changes in batch.changes:
             self.ensure(changes.table)
+        work: list[Callable[[], None]] = []
         tables: dict[str, list[tuple[Changes, str]]] = {}
+        copied: set[str] = set()
         for place, changes in enumerate(batch.changes):
             name = changes.table.warehouse_name
-            tables.setdefault(name, []).append((changes, f"{token}:{name}:{place}"))
-        work = [partial(self._write_table, number, pieces) for pieces in tables.values()]
+            if isinstance(changes.rows, TabSeparated):
+                copied.add(name)
+                work += self._copying(number, changes.table, changes.rows, f"{token}:{name}:{place}")
+            else:
+                tables.setdefault(name, []).append((changes, f"{token}:{name}:{place}"))
+        work += [partial(self._write_table, number, pieces) for pieces in tables.values()]
         pairs, unlinked = self._linker.gather(batch.changes)
         if pairs is not None:
             work.append(partial(self._linker.add, pairs, f"{token}:links"))
         self._together(work)
-        self._linker.add_from_bronze(number, unlinked)
+        after = [partial(self._quarantine, self._rooms.layout(name), number) for name in sorted(copied)]
+        self._together([*after, partial(self._linker.add_from_bronze, number, unlinked)])
 
     def arrived(self, number: int) -> dict[str, int]:
         """Bronze rows of that batch, by warehouse table name."""
@@ -110,16 +117,15 @@ class ClickHouseDestination:
 
     def _write_table(self, number: int, pieces: Sequence[tuple[Changes, str]]) -> None:
         for changes, token in pieces:
-            if isinstance(changes.rows, TabSeparated):
-                self._write_texts(number, changes.table, changes.rows, token)
-                self._quarantine(self._rooms.layout(changes.table.warehouse_name), number)
-            else:
-                self._write_rows(number, changes.table, changes.rows, token)
+            assert not isinstance(changes.rows, TabSeparated)
+            self._write_rows(number, changes.table, changes.rows, token)
 
-    def _write_texts(self, number: int, table: Table, rows: TabSeparated, token: str) -> None:
-        columns = [column.name for column in table.columns] + list(texts.META_COLUMNS)
-        data = texts.with_meta(table, rows, number)
-        self._warehouse.insert_raw(layouts.bronze_name(table), columns, data, "TabSeparated", token)
+    def _copying(self, number: int, table: Table, rows: TabSeparated, token: str) -> Iterator[Callable[[], None]]:
+        """The writing of a snapshot's piece; its rows have no order that matters, so several hands can do it."""
+        columns = [column.name for column in table.columns]
+        for place, half in enumerate(texts.halves(rows)):
+            selection = texts.insert_query(table, half, number)
+            yield partial(self._warehouse.insert_texts, selection, columns, half.data, f"{token}:{place}")
 
     def _write_rows(self, number: int, table: Table, rows: pa.Table, token: str) -> None:
         layout = self._rooms.layout(table.warehouse_name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
-from tillstream.destinations.clickhouse.types import fits, mirror_type, parsed
+from tillstream.destinations.clickhouse.types import mirror_type, parsed, unfit
 
 # Enough for every batch that could be sent again, and small enough to be read at each start.
 DEDUPLICATION = "non_replicated_deduplication_window = 1000"
@@ -156,9 +156,9 @@ def unfit_columns(table: Table) -> Sequence[tuple[Column, str]]:
     found = []
     for column in table.columns:
         text = f"{ROW}.{quoted(column.name)}"
-        fitting = fits(text, column.type, in_key=column.name in table.key)
-        if fitting is not None:
-            found.append((column, f"(isNotNull({text}) and not ifNull({fitting}, 0))"))
+        condition = unfit(text, column.type, in_key=column.name in table.key)
+        if condition is not None:
+            found.append((column, condition))
     return found
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.destinations.clickhouse.layouts import ROW, bronze_name, unfit_columns
-from tillstream.destinations.clickhouse.types import mirror_type
+from tillstream.destinations.clickhouse.types import CALM, mirror_type
 
 QUARANTINE = "till.quarantine"
 
@@ -42,26 +42,7 @@ COLUMNS = "id, stream, batch, table, position, key, column, raw, rule, reason"
 # Above this a query in the engine is cheaper than looking at the bytes here.
 FEW_ROWS = 4_000
 
-# The texts that surely fit, by kind: what a source prints for its own types, but for the rare ones
-# (NaN, infinity, years before Christ or beyond 9999). Anything else is looked at in the engine.
-_CALM = {
-    kind: re.compile(rf"(?:{pattern}\n)*")
-    for kind, pattern in {
-        "bool": "[tf]",
-        "int16": r"-?\d{1,5}",
-        "int32": r"-?\d{1,10}",
-        "int64": r"-?\d{1,19}",
-        "uint64": r"\d{1,20}",
-        "decimal": r"-?[\d.]{1,38}",
-        "float32": r"[\d.e+-]+",
-        "float64": r"[\d.e+-]+",
-        "uuid": r"[0-9a-f-]{36}",
-        "bytes": r"\\x[0-9a-f]*",
-        "date": r"\d{4}-\d\d-\d\d",
-        "timestamp": r"\d{4}-\d\d-\d\d [\d:.]{8,15}",
-        "timestamptz": r"\d{4}-\d\d-\d\d [\d:.]{8,15}\+\d\d",
-    }.items()
-}
+_CALM = {kind: re.compile(rf"(?:{pattern}\n)*") for kind, pattern in CALM.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,47 @@
-"""Snapshot rows on their way into bronze: COPY's text is ClickHouse's TabSeparated, but for what we add."""
+"""Snapshot rows on their way into bronze: COPY's text is ClickHouse's TabSeparated, but for what we add. Pure texts."""
 
 from __future__ import annotations
 
 from datetime import UTC
 
-import numpy as np
-
 from tillstream.change import Op, Table, TabSeparated
+from tillstream.destinations.clickhouse.client import literal, quoted
+from tillstream.destinations.clickhouse.layouts import META_TYPES, bronze_name
 
-# The columns `with_meta` adds behind the table's own, in this order.
-META_COLUMNS = (
-    "_till_batch",
-    "_till_lsn",
-    "_till_op",
-    "_till_xid",
-    "_till_committed_at",
-    "_till_unchanged",
-    "_till_before",
-    "_till_ordinal",
-)
+# Fewer bytes than this are written sooner than they are divided.
+_WORTH_TWO_HANDS = 1 << 20
 
 
-def with_meta(table: Table, rows: TabSeparated, number: int) -> bytes:
-    """The rows with bronze's own columns behind the table's."""
+def insert_query(table: Table, rows: TabSeparated, number: int) -> str:
+    """The insert of a piece into bronze, up to its `from`, which has to give the table's columns as text.
+
+    What all rows share is said here, once: a column of the text would be parsed again for each row.
+    """
     read_at = rows.read_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    constant = f"\t{number}\t{rows.lsn}\t{Op.SNAPSHOT}\t0\t{read_at}\t[]\t\\N\t".encode()
+    shared = {
+        "_till_batch": str(number),
+        "_till_lsn": str(rows.lsn),
+        "_till_ordinal": "0" if table.key else f"{rows.first_ordinal} + rowNumberInAllBlocks()",
+        "_till_op": literal(Op.SNAPSHOT),
+        "_till_xid": "0",
+        "_till_committed_at": literal(read_at),
+        "_till_unchanged": "[]",
+        "_till_before": "null",
+    }
+    own = {column.name: quoted(column.name) for column in table.columns}
+    values = own | {name: f"CAST({value}, {literal(META_TYPES[name])})" for name, value in shared.items()}
+    names = ", ".join(map(quoted, values))
+    return f"insert into {bronze_name(table)} ({names}) select {', '.join(values.values())}"
+
+
+def halves(rows: TabSeparated) -> tuple[TabSeparated, ...]:
+    """The rows as two pieces of about the same size, which two hands can write; few rows stay together."""
+    cut = rows.data.find(b"\n", len(rows.data) // 2) + 1
+    if len(rows.data) < _WORTH_TWO_HANDS or not 0 < cut < len(rows.data):
+        return (rows,)
     # COPY escapes newlines in values, so each one it writes ends a row.
-    if table.key:
-        return rows.data.replace(b"\n", constant + b"0\n")
-    return _numbered(rows.data.replace(b"\n", constant + b"\n"), rows.first_ordinal)
-
-
-def _numbered(data: bytes, first: int) -> bytes:
-    """The rows with their running number before each newline."""
-    text = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(text == ord("\n"))
-    numbers = np.arange(first, first + len(ends), dtype=np.uint64)
-    digits = (numbers[:, None] // 10 ** np.arange(9, -1, -1, dtype=np.uint64)) % 10
-    written = (digits + ord("0")).astype(np.uint8)
-    return np.insert(text, np.repeat(ends, 10), written.ravel()).tobytes()
+    count = rows.data.count(b"\n", 0, cut)
+    return (
+        TabSeparated(rows.data[:cut], count, rows.lsn, rows.read_at, rows.first_ordinal),
+        TabSeparated(rows.data[cut:], rows.row_count - count, rows.lsn, rows.read_at, rows.first_ordinal + count),
+    )
