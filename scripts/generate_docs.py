@@ -15,6 +15,7 @@ from tillstream import errors
 from tillstream.cli import app
 from tillstream.flow.failpoints import FAILPOINTS
 from tillstream.settings import SECTIONS, shown, table_of_settings
+from tillstream.web.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -43,7 +44,16 @@ def pages() -> dict[str, str]:
         "settings.md": "".join(_settings()),
         "commands.md": "".join(_commands()),
         "errors.md": "".join(_errors()),
+        "metrics.md": "".join(_metrics()),
     }
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics\n\n" + MADE_FROM.format(source="`tillstream/web/metrics.py`")
+    yield "\n`/metrics` on the page's address, for Prometheus. What is not known is left out.\n\n"
+    yield "| metric | kind | what it says |\n|---|---|---|\n"
+    for name, (kind, about) in METRICS.items():
+        yield f"| `{name}` | {kind} | {about} |\n"
 
 
 def _settings() -> Iterator[str]:

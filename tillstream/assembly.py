@@ -25,7 +25,7 @@ from tillstream.settings import FAVOURITE_PORT, LOOPBACK, NO_PROFILE, Settings
 from tillstream.sources.postgres.settings import Limits, PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
 from tillstream.stores.profile import Profile, known_profiles, load_profile
-from tillstream.watch.events import Log
+from tillstream.watch.events import Log, log_to
 from tillstream.web.app import create_app
 from tillstream.web.live import Live
 from tillstream.web.server import Server
@@ -90,7 +90,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         expected_rows=lambda: _expected_rows(url, source),
         close=close,
     )
-    supervisor = Supervisor(settings.folder, pipeline, log)
+    supervisor = Supervisor(settings.folder, pipeline, log or log_to(form=settings.log.format))
     verifier = Verifier(
         url,
         warehouse,

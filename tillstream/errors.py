@@ -26,6 +26,7 @@ line to change), and says whether trying again can help.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 
@@ -151,3 +152,16 @@ class LedgerError(TillError):
 
 class StoreError(TillError):
     """The embedded demo store could not be started, adopted or stopped."""
+
+
+# Behind these an engine prints the statement, or the row, that it stumbled over.
+_TAILS = re.compile(
+    r"\s*(?:\(in query|:? ?[Ii]n scope|:? [Ww]hile |: failed at position|[:.] Column values|Row \d+:).*", re.DOTALL
+)
+_PARSED = re.compile(r"(Cannot (?:parse|convert|read) \w+).*", re.DOTALL)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|(?<=text: )\"[^\"]*\"|(?<=text )\"[^\"]*\"")
+
+
+def without_values(text: str) -> str:
+    """An engine's words without the values of rows that it quotes, for logs that others read."""
+    return _QUOTED.sub("'…'", _PARSED.sub(r"\1 …", _TAILS.sub("", text)))

@@ -105,16 +105,7 @@ def parse_size(text: str) -> Size:
     return Size(float(found.group(1)) * SIZES[found.group(2)])
 
 
-def _anything(_value: Any) -> str:
-    return ""
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    check: Callable[[Any], str] = _anything,
-) -> Any:
+def setting(default: Any, help: str, *, check: Callable[[Any], str] = lambda _value: "") -> Any:
     """One setting. `check` answers what is wrong with a value, or nothing."""
     return field(default=default, metadata={"help": help, "check": check})
 
@@ -206,6 +197,15 @@ class ModelsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What the pipeline says on standard error."""
+
+    format: str = setting(
+        "text", 'How a line looks: "text" or "json", an object a line.', check=_one_of("text", "json")
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one folder. `origins` says where each value came from, by `section.name`."""
 
@@ -216,6 +216,7 @@ class Settings:
     batch: BatchSettings = BatchSettings()
     page: PageSettings = PageSettings()
     models: ModelsSettings = ModelsSettings()
+    log: LogSettings = LogSettings()
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -271,6 +272,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "batch": BatchSettings,
     "page": PageSettings,
     "models": ModelsSettings,
+    "log": LogSettings,
 }
 
 

@@ -67,7 +67,7 @@ def test_an_unknown_section_is_refused_with_the_known_ones(tmp_path: Path) -> No
     error = refusal(tmp_path, "\n[sourc]\nx = 1\n")
 
     assert error.message == 'unknown setting "[sourc]" in till.toml:2'
-    assert error.detail == "Known here: store, source, warehouse, batch, page, models."
+    assert error.detail == "Known here: store, source, warehouse, batch, page, models, log."
     assert error.hint == 'Did you mean "source"?'
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tillstream.destinations.clickhouse.client import Warehouse, shown
@@ -106,3 +107,41 @@ def test_a_statement_that_fails_says_what_the_engine_said(warehouse: Warehouse) 
     assert failed.value.message == "the warehouse refused a statement"
     assert "Code:" in failed.value.detail
     assert failed.value.retry is Retry.NEVER
+
+
+SECRET = "jane@example.org"
+
+STUMBLES = [
+    "insert into live.picky select '{secret}', 5",
+    "insert into live.picky values ('{secret}', 'five')",
+    "insert into live.picky select '{secret}', toUInt8(concat('{secret}', word)) from live.picky_source",
+    "insert into live.picky (word, nothing) values ('{secret}', 5)",
+    "select * from live.picky where word in ('{secret}') and nothing",
+    "select * from live.picky where word = '{secret}' then",
+    "select cast('{secret}' as UUID)",
+]
+
+
+def test_what_the_engine_says_of_a_row_is_told_without_its_values(warehouse: Warehouse) -> None:
+    warehouse.execute("create database if not exists live")
+    warehouse.execute("create table live.picky (word String, n UInt8, constraint few check n < 3) order by n")
+    warehouse.execute("create table live.picky_source (word String) order by word")
+    warehouse.execute("insert into live.picky_source values ('x')")
+    for sql in STUMBLES:
+        with pytest.raises(WarehouseError) as stumbled:
+            warehouse.execute(sql.format(secret=SECRET))
+        assert SECRET not in str(stumbled.value), sql
+        assert "Code: " in stumbled.value.detail
+    rows = pa.table({"word": [SECRET], "n": [7]})
+    with pytest.raises(WarehouseError) as stumbled:
+        warehouse.insert_arrow("live.picky", rows, "token")
+    assert SECRET not in str(stumbled.value)
+    with pytest.raises(WarehouseError) as stumbled:
+        warehouse.insert_raw("live.picky", ["word", "n"], f"{SECRET}\t{SECRET}\n".encode(), "TabSeparated", "token")
+    assert SECRET not in str(stumbled.value)
+
+
+def test_who_writes_a_query_reads_all_that_is_wrong_with_it(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="the warehouse refused a statement") as stumbled:
+        warehouse.raw("select cast('five' as UUID)", "TabSeparated")
+    assert "five" in stumbled.value.detail

@@ -251,7 +251,7 @@ def test_what_can_not_heal_ends_the_pump_and_is_raised(tmp_path: Path) -> None:
 
 def test_an_error_of_ours_is_kept_and_told_too(tmp_path: Path) -> None:
     def broken() -> None:
-        raise ZeroDivisionError("x")
+        raise ValueError("invalid literal for int(): 'jane@example.org'")
 
     stage = Stage(tmp_path, ScriptedSource(), deploy=broken)
     stage.supervisor.start()
@@ -260,7 +260,10 @@ def test_an_error_of_ours_is_kept_and_told_too(tmp_path: Path) -> None:
 
     trouble = stage.supervisor.status().trouble
     assert trouble is not None
-    assert trouble.message == "ZeroDivisionError: x"
+    assert trouble.message.startswith("unexpected ValueError in test_supervisor.py:")
+    assert "invalid literal" in trouble.detail
+    assert "report it" in trouble.hint
+    assert "jane" not in repr(stage.events)
 
 
 def test_every_landing_is_told_to_listeners(tmp_path: Path) -> None:

@@ -8,15 +8,17 @@ stop    the pump finishes its batch, the source lets go, the page closes, the wa
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from tillstream.errors import SourceError, TillError
+from tillstream.errors import SourceError, TillError, without_values
 from tillstream.flow.folder import announce, withdraw
 from tillstream.flow.pump import Pump, Watcher
 from tillstream.ledger import Landing, Ledger
@@ -205,8 +207,7 @@ class Supervisor(Watcher):
             self.failure = error
             self.tally.troubled(error)
             self._state.phase = Phase.FAILED
-            known = isinstance(error, TillError)
-            message, detail, hint = _words(error) if known else (f"{type(error).__name__}: {error}", "", "")
+            message, detail, hint = _words(error)
             self._state.trouble = Trouble(message, detail, hint, datetime.now(UTC))
             self._log(PipelineFailed(message, detail, hint))
         finally:
@@ -278,4 +279,8 @@ class Supervisor(Watcher):
 def _words(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, TillError):
         return error.message, error.detail, error.hint
-    return str(error), "", ""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    said = re.sub(r'"[^"]*"', '"…"', without_values(str(error)))
+    hint = "This is a mistake in tillstream: please report it with the lines around it."
+    return f"unexpected {type(error).__name__} in {place}", said[:500], hint

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import ClassVar, Literal, TextIO
@@ -111,12 +111,22 @@ def line(event: Event, at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {event.level:<7} {event.text}{facts}"
 
 
-def log_to(stream: TextIO | None = None) -> Log:
+def as_json(event: Event, at: datetime) -> str:
+    """The event as one JSON object on one line: `at`, `level`, `event`, then its facts."""
+    facts = {each.name: getattr(event, each.name) for each in fields(event)}
+    content = {"at": at.astimezone(UTC).isoformat(timespec="milliseconds"), "level": event.level, "event": event.text}
+    return json.dumps({**content, **facts}, ensure_ascii=False, default=str)
+
+
+FORMATS: Mapping[str, Callable[[Event, datetime], str]] = {"text": line, "json": as_json}
+
+
+def log_to(stream: TextIO | None = None, form: str = "text") -> Log:
     """A log that writes lines to a stream: standard error unless another is given."""
 
     def write(event: Event) -> None:
         out = stream or sys.stderr
-        out.write(line(event, datetime.now(UTC)) + "\n")
+        out.write(FORMATS[form](event, datetime.now(UTC)) + "\n")
         out.flush()
 
     return write

@@ -50,7 +50,8 @@ async def status(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """The same numbers for Prometheus."""
-    text = render(await anyio.to_thread.run_sync(_live(request).status))
+    found = _operations(request)
+    text = await anyio.to_thread.run_sync(lambda: render(found.as_json(with_history=False), found.live.tally))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -26,6 +26,7 @@ from tillstream.errors import (
     WarehouseError,
     WarehouseFull,
     WarehouseUnreachable,
+    without_values,
 )
 
 Settings = Mapping[str, Any]
@@ -81,7 +82,7 @@ class Warehouse:
 
     def raw(self, sql: str, form: str, settings: Settings | None = None) -> bytes:
         """A query's result in one of ClickHouse's formats."""
-        return self._call(lambda client: client.raw_query(sql, fmt=form, settings=dict(settings or {})))
+        return self._call(lambda client: client.raw_query(sql, fmt=form, settings=dict(settings or {})), whole=True)
 
     def insert_arrow(self, table: str, rows: pa.Table, token: str) -> None:
         """Append rows by column name; the same token again adds nothing."""
@@ -123,11 +124,13 @@ class Warehouse:
                 self._holds_folder = False
         self._mine = threading.local()
 
-    def _call(self, work: Callable[[Client], Result]) -> Result:
+    def _call(self, work: Callable[[Client], Result], *, whole: bool = False) -> Result:
+        """Errors are told without values of rows, unless the whole text is for who wrote the statement."""
         try:
             return work(self._client())
         except ClickHouseError as error:
-            raise _translated(error, self.url) from error
+            text = str(error)
+            raise _translated(text, self.url, text if whole else without_values(text)) from error
         except OSError as error:
             # The embedded engine reads inserts from a file we write for it.
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -179,27 +182,27 @@ _REFUSED = re.compile(r"AUTHENTICATION_FAILED|REQUIRED_PASSWORD|Code: (516|194)\
 _FORBIDDEN = re.compile(r"ACCESS_DENIED|Code: 497\b")
 
 
-def _translated(error: ClickHouseError, url: str) -> WarehouseError:
-    text = str(error)
+def _translated(text: str, url: str, said: str) -> WarehouseError:
+    """`said` is what may be shown of the text."""
     if _FULL.search(text):
-        return _full(text)
+        return _full(said)
     if _REFUSED.search(text):
         return WarehouseError(
             f'the warehouse at "{shown(url)}" refused the password',
-            detail=text[:300],
+            detail=said[:300],
             hint="Correct the user or the password in the warehouse's URL (till.toml, `[warehouse] url`).",
         )
     if _FORBIDDEN.search(text):
         return WarehouseError(
             f'the warehouse at "{shown(url)}" does not allow this',
-            detail=text[:300],
+            detail=said[:300],
             hint="Grant that user everything on the databases bronze, mirror, store, facts, live, marts and till.",
         )
     if _GONE.search(text):
         return WarehouseUnreachable(
-            f'no connection to the warehouse at "{shown(url)}"', detail=text[:300], hint="Is the server running?"
+            f'no connection to the warehouse at "{shown(url)}"', detail=said[:300], hint="Is the server running?"
         )
-    return WarehouseError("the warehouse refused a statement", detail=text[:2000])
+    return WarehouseError("the warehouse refused a statement", detail=said[:2000])
 
 
 def _full(text: str) -> WarehouseFull:

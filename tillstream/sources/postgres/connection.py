@@ -119,7 +119,12 @@ def translation(error: psycopg.Error, settings: PostgresSettings) -> SourceError
     # Without a code it is the connection that failed, not a statement.
     if isinstance(error, psycopg.OperationalError) or state[:2] in ("", "08", "57", "53"):
         return _no_session(text, settings)
-    return SourceError("the source refused a statement", detail=f"{text} (SQLSTATE {state})")
+    return SourceError("the source refused a statement", detail=f"{_discreet(text, state)} (SQLSTATE {state})")
+
+
+def _discreet(text: str, state: str) -> str:
+    # Only errors about data quote data; the others quote names, which help.
+    return re.sub(r'"[^"]*"', '"…"', text) if state[:2] in ("22", "23") else text
 
 
 # The driver reports a refused session by text only; the server's language may differ, the quoted names do not.
