@@ -60,3 +60,34 @@ def test_leaving_early_closes_the_generator() -> None:
         assert next(items) == 1
 
     assert closed.is_set()
+
+
+def test_what_waits_gathers_until_it_is_enough() -> None:
+    go_on = threading.Event()
+
+    def numbers() -> Iterator[list[int]]:
+        yield [0]
+        assert go_on.wait(10)
+        for number in range(1, 11):
+            yield [number]
+
+    with ReadAhead(numbers(), lambda first, second: first + second) as items:
+        assert next(items) == [0]
+        go_on.set()
+        items.gather(10, lambda some: len(some) == 10)
+        assert next(items) == list(range(1, 11))
+
+
+def test_gathering_ends_with_its_time_and_with_the_items() -> None:
+    asked = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        yield 0
+        asked.wait(10)
+
+    with ReadAhead(numbers()) as items:
+        assert next(items) == 0
+        items.gather(0.001, lambda _: False)
+        asked.set()
+        items.gather(10, lambda _: False)
+        assert list(items) == []

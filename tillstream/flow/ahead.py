@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
+class ReadAhead(AbstractContextManager["ReadAhead[Item]"], Generic[Item]):
     """The same items, read by a thread of their own. Leaving the block closes the generator behind them.
 
     One item waits at a time. What arrives meanwhile is joined to it, as far as `join` allows.
@@ -29,9 +29,23 @@ class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
         self._left = False
         self._reader = threading.Thread(target=self._read, name="till-reader", daemon=True)
 
-    def __enter__(self) -> Iterator[Item]:
+    def __enter__(self) -> ReadAhead[Item]:
         self._reader.start()
-        return self._received()
+        return self
+
+    def __iter__(self) -> ReadAhead[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        with self._turn:
+            self._turn.wait_for(lambda: self._waiting or self._ended)
+            if self._waiting:
+                self._turn.notify_all()
+                return self._waiting.popleft()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        raise StopIteration
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -41,17 +55,10 @@ class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
             self._turn.notify_all()
         self._reader.join()
 
-    def _received(self) -> Iterator[Item]:
-        while True:
-            with self._turn:
-                self._turn.wait_for(lambda: self._waiting or self._ended)
-                if not self._waiting:
-                    break
-                item = self._waiting.popleft()
-                self._turn.notify_all()
-            yield item
-        if self._error is not None:
-            raise self._error
+    def gather(self, seconds: float, enough: Callable[[Item], bool]) -> None:
+        """Give what waits that much time to grow, or until it is enough. Call it between two items."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._ended or any(enough(item) for item in self._waiting), seconds)
 
     def _read(self) -> None:
         try:
@@ -74,6 +81,7 @@ class ReadAhead(AbstractContextManager[Iterator[Item]], Generic[Item]):
                 both = self._join(self._waiting[-1], item)
                 if both is not None:
                     self._waiting[-1] = both
+                    self._turn.notify_all()
                     return True
             self._turn.wait_for(lambda: not self._waiting or self._left)
             if self._left:
