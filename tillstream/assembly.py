@@ -76,8 +76,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     def deploy_models() -> None:
         if not profile.views:
             return
-        endpoint = _endpoint(settings, supervisor.url, token)
-        _deploy(Project(settings.folder / "dbt", endpoint, profile.views, settings.models_folder), layer)
+        _deploy(project_of(settings, supervisor.url, token), layer)
 
     pipeline = Pipeline(
         source,
@@ -144,6 +143,12 @@ def profile_of(settings: Settings) -> Profile:
     if settings.store.profile == NO_PROFILE:
         return Profile(NO_PROFILE, schema="public", views="", tables=())
     return load_profile(settings.store.profile)
+
+
+def project_of(settings: Settings, page: str, token: str) -> Project:
+    """The folder's dbt project; an embedded warehouse answers it at `page`, which lets the token write."""
+    endpoint = _endpoint(settings, page, token)
+    return Project(settings.folder / "dbt", endpoint, profile_of(settings).views, settings.models_folder)
 
 
 def recognised(names: Collection[str]) -> str:

@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The settings that hold.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+models_app = typer.Typer(help="The dbt models: the built-in ones and your own.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
 
 
 def _print_version(wanted: bool) -> None:
@@ -178,6 +180,18 @@ def show(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> N
     from tillstream.commands import settings as command
 
     raise typer.Exit(command.show(dir, Output(as_json=json)))
+
+
+@models_app.command()
+def test(
+    select: Annotated[list[str] | None, typer.Option(help="Only these, in dbt's words; may be repeated.")] = None,
+    dir: options.Folder = options.DEFAULT,
+    json: options.Json = False,
+) -> None:
+    """Run the models' tests: 0 all hold, 1 one does not, 2 could not be run."""
+    from tillstream.commands import models as command
+
+    raise typer.Exit(command.test(dir, select or [], Output(as_json=json)))
 
 
 def main() -> None:

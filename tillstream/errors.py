@@ -17,6 +17,7 @@
     │   ├── WarehouseBusy
     │   └── SchemaChangeRefused
     ├── ModelError                  dbt could not build a model
+    │   └── ModelTestFailed         a model is not what its test says
     ├── LedgerError                 the ledger and the data disagree
     └── StoreError                  the embedded demo store
 
@@ -144,6 +145,10 @@ class SchemaChangeRefused(WarehouseError):
 
 class ModelError(TillError):
     """dbt could not parse or build the models."""
+
+
+class ModelTestFailed(ModelError):
+    """The models are built, and a test of theirs does not hold."""
 
 
 class LedgerError(TillError):

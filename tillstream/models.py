@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tillstream.errors import ModelError
+from tillstream.errors import ModelError, ModelTestFailed
 from tillstream.live.definitions import Definitions, Fact, Rollup
 from tillstream.live.layer import LiveLayer
 
@@ -65,9 +65,11 @@ class Project:
         self._dbt("compile")
         return definitions_in(self._manifest())
 
-    def test(self, select: Sequence[str] = ()) -> None:
-        """Run the models' tests; ModelError names the first that fails."""
+    def test(self, select: Sequence[str] = ()) -> int:
+        """Run the models' tests and count them; ModelTestFailed names the first that fails."""
         self._dbt("test", *(["--select", *select] if select else []))
+        path = self.folder / "target" / "run_results.json"
+        return len(json.loads(path.read_text())["results"]) if path.is_file() else 0
 
     def docs(self) -> Path:
         """The models' documentation as one HTML page."""
@@ -217,8 +219,10 @@ def _failure(output: str, errors: str, folder: Path) -> ModelError:
     failed = _first_failed(folder)
     if failed is not None:
         kind, name, message = failed
-        became = "fails" if kind == "test" else "could not be built"
-        return ModelError(f'{kind} "{name}" {became}', detail=message, hint=f"Its compiled SQL is in {folder}/target.")
+        hint = f"Its compiled SQL is in {folder}/target."
+        if kind == "test":
+            return ModelTestFailed(f'test "{name}" fails', detail=message, hint=hint)
+        return ModelError(f'{kind} "{name}" could not be built', detail=message, hint=hint)
     messages = []
     for line in output.splitlines():
         try:
