@@ -142,7 +142,8 @@ def profile_of(settings: Settings) -> Profile:
     """What is known of the store; nothing but its tables when the profile is "none"."""
     if settings.store.profile == NO_PROFILE:
         return Profile(NO_PROFILE, schema="public", views="", tables=())
-    return load_profile(settings.store.profile)
+    name = settings.store.profile
+    return load_profile(str(settings.folder / name) if name.endswith(".toml") else name)
 
 
 def project_of(settings: Settings, page: str, token: str) -> Project:

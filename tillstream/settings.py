@@ -127,8 +127,10 @@ def _identifier(value: str) -> str:
 class StoreSettings:
     """What kind of store it is."""
 
-    profile: str = setting("demo", 'Which tables mean what; "none" for a faithful copy of the tables and nothing more.')
-    time_zone: str = setting("UTC", "The store's own time zone, for days and months in reports.")
+    profile: str = setting(
+        "demo", 'Which tables mean what: "demo", a store.toml in this folder, or "none" to only copy.'
+    )
+    time_zone: str = setting("UTC", "The store's own time zone, for today on the page. Days in rollups are UTC.")
     currency: str = setting("USD", "The store's currency, shown beside amounts.")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tillstream.assembly import profile_of
 from tillstream.errors import ConfigError
+from tillstream.settings import Settings, StoreSettings
 from tillstream.stores.profile import Reach, known_profiles, load_profile, parse_profile
 
 SMALL = """
@@ -74,3 +78,9 @@ def test_an_unknown_profile_lists_the_known_ones() -> None:
 def test_a_profile_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match=r'"nowhere/store\.toml" can\'t be read'):
         load_profile("nowhere/store.toml")
+
+
+def test_a_profile_of_ones_own_is_found_beside_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "store.toml").write_text(SMALL)
+    settings = Settings(tmp_path, store=StoreSettings(profile="store.toml"))
+    assert profile_of(settings) == parse_profile(SMALL, "store.toml")
