@@ -130,12 +130,28 @@ def _discreet(text: str, state: str) -> str:
 # The driver reports a refused session by text only; the server's language may differ, the quoted names do not.
 _REFUSED_SESSIONS = (
     (r"password authentication failed|no password supplied", "password", "Correct the password in the source's URL."),
+    (
+        r"no pg_hba\.conf entry.*, no encryption",
+        "unencrypted access",
+        "Add ?sslmode=require to the source's URL; if it has it, add a line to pg_hba.conf that lets this role in.",
+    ),
     (r"no pg_hba\.conf entry", "access", "Add a line to pg_hba.conf that lets this role and address in."),
+    (r"does not support SSL", "encryption", "Switch it on in the server (ssl = on), or take sslmode out of the URL."),
     (r'database ".*" does not exist', "database", "Correct the database's name in the source's URL."),
     (r'role ".*" does not exist', "role", "Create the role, or correct its name in the source's URL."),
     (r'role ".*" is not permitted to log in', "role", "alter role … login;"),
     (r"invalid (sslmode|port|integer|connection)", "options", "Correct the source's URL."),
 )
+
+# What may be over at the next attempt.
+_PASSING = (
+    (
+        r"too many clients|remaining connection slots|too many connections for",
+        "Raise max_connections (or the role's connection limit), or end idle sessions.",
+    ),
+    (r"resolve host|translate host name|[Nn]ame or service", "Correct the host's name in the source's URL."),
+)
+_NOT_THERE = "Is it running, or still starting? The flow goes on by itself when it answers."
 
 
 def _no_session(text: str, settings: PostgresSettings) -> SourceError:
@@ -143,11 +159,14 @@ def _no_session(text: str, settings: PostgresSettings) -> SourceError:
     for pattern, subject, hint in _REFUSED_SESSIONS:
         if re.search(pattern, text):
             return SourceError(f"the server at {where} refuses the {subject}", detail=_fact(text), hint=hint)
-    return SourceUnreachable(
-        f"no connection to the server at {where}",
-        detail=_fact(text),
-        hint="Is it running, or still starting? The flow goes on by itself when it answers.",
-    )
+    if re.search(r"certificate verify failed|root certificate file|does not match host name", text):
+        return SourceError(
+            f"the server at {where} can't prove who it is",
+            detail=_fact(text),
+            hint="Give its authority's certificate as sslrootcert in the source's URL, or correct the host's name.",
+        )
+    hint = next((hint for pattern, hint in _PASSING if re.search(pattern, text)), _NOT_THERE)
+    return SourceUnreachable(f"no connection to the server at {where}", detail=_fact(text), hint=hint)
 
 
 def _not_allowed(text: str, settings: PostgresSettings) -> PermissionMissing:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from tillstream.errors import KeyMissing, PermissionMissing, SlotLost, SourceError, TableMissing
+from tillstream.sources.postgres.carried import ADDITIONS, ALL_CHANGES, find_publication, require_all_changes
 from tillstream.sources.postgres.catalog import CapturedTable, captured_tables, literal, quoted
 from tillstream.sources.postgres.settings import PostgresSettings
 
@@ -181,17 +182,14 @@ def _ensure(
     connection: psycopg.Connection, name: str, tables: Sequence[CapturedTable], *, adds_only: bool
 ) -> list[str]:
     """Create or alter one publication. Returns the tables whose rows it did not carry as they are wanted."""
-    operations = "insert, truncate" if adds_only else "insert, update, delete, truncate"
     listed = ", ".join(_member(table) for table in tables)
-    found = connection.execute("select puballtables from pg_publication where pubname = %s", [name]).fetchone()
+    found = find_publication(connection, name)
     if found is None:
-        options = f"publish = '{operations}', publish_via_partition_root = true"
-        _change(
-            connection, f"create publication {quoted(name)}{' for table ' + listed if listed else ''} with ({options})"
-        )
+        _change(connection, statement_to_create(name, tables, adds_only=adds_only))
         return [table.full_name for table in tables]
+    require_all_changes(found, name, tables, adds_only=adds_only)
     present = members(connection, name)
-    if found[0]:
+    if found.all_tables:
         return _whole_database(name, tables)
     wanted = {table.full_name: table.published for table in tables}
     if present != wanted and listed:
@@ -200,6 +198,13 @@ def _ensure(
         gone = ", ".join(".".join(quoted(part) for part in member.split(".", 1)) for member in present)
         _change(connection, f"alter publication {quoted(name)} drop table {gone}")
     return [table.full_name for table in tables if _is_new(table, present)]
+
+
+def statement_to_create(name: str, tables: Sequence[CapturedTable], *, adds_only: bool) -> str:
+    """SQL that makes the publication."""
+    listed = ", ".join(_member(table) for table in tables)
+    options = f"publish = '{', '.join(ADDITIONS if adds_only else ALL_CHANGES)}', publish_via_partition_root = true"
+    return f"create publication {quoted(name)}{' for table ' + listed if listed else ''} with ({options})"
 
 
 def _is_new(table: CapturedTable, present: Mapping[str, tuple[str, ...] | None]) -> bool:

@@ -51,6 +51,7 @@ class PostgresSource:
         self._refresh = threading.Event()
         self._lock = threading.Lock()
         self._acknowledged = 0
+        self._reading = False
         self._snapshot: Snapshot | None = None
         self._asking: psycopg.Connection | None = None
         self._asking_lock = threading.Lock()
@@ -75,6 +76,7 @@ class PostgresSource:
     def read(self, after: Position | None) -> Iterator[Batch]:
         """Yield every change later than `after`, for ever; see `ports.Source`."""
         position = after
+        self._reading = True
         while not self._stopped.is_set():
             self._refresh.clear()
             published, is_new = self._prepare(position)
@@ -120,7 +122,7 @@ class PostgresSource:
     def check(self) -> list[Finding]:
         """Look at settings, rights and tables without changing anything."""
         with closing(connect(self.settings)) as connection, translated(self.settings):
-            return findings(connection, self.settings)
+            return findings(connection, self.settings, reading=self._reading)
 
     def close(self) -> None:
         """End a running `read` and let go of connections; the slot stays."""
