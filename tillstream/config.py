@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from tillstream.errors import ConfigError
+from tillstream.quantities import Size, parse_duration, parse_size
 from tillstream.settings import (
     LOOPBACK,
     SECTIONS,
     Row,
     Secret,
     Settings,
-    Size,
     Url,
-    parse_duration,
-    parse_size,
     table_of_settings,
 )
 

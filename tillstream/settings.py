@@ -14,8 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from tillstream.errors import ConfigError
+from tillstream.quantities import Size, shown_duration
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAVOURITE_PORT = 8455
@@ -64,47 +66,6 @@ class Url(Secret):
         return urlsplit(self._value).password is not None
 
 
-class Size(int):
-    """A number of bytes, printed as people write it: `16 MiB`."""
-
-    def __str__(self) -> str:
-        for unit, factor in reversed(SIZES.items()):
-            if self and self % factor == 0:
-                return f"{int(self) // factor} {unit}"
-        return f"{int(self)} B"
-
-
-SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-DURATIONS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*")
-
-
-def parse_duration(text: str) -> timedelta:
-    """`250 ms`, `2 s`, `5 min`, `1 h`, `1 d`. ValueError, saying what is expected, for anything else."""
-    found = _QUANTITY.fullmatch(text)
-    unit = {"m": "min"}.get(found.group(2), found.group(2)) if found else ""
-    if found is None or unit not in DURATIONS:
-        raise ValueError('expected a duration like "250 ms", "2 s", "5 min" or "1 h"')
-    return timedelta(seconds=float(found.group(1)) * DURATIONS[unit])
-
-
-def shown_duration(value: timedelta) -> str:
-    """The duration in the largest unit that keeps it whole."""
-    for unit, seconds in reversed(DURATIONS.items()):
-        amount = value.total_seconds() / seconds
-        if amount >= 1 and abs(amount - round(amount)) < 1e-9:
-            return f"{round(amount)} {unit}"
-    return f"{value.total_seconds() * 1000:g} ms"
-
-
-def parse_size(text: str) -> Size:
-    """`512 KiB`, `16 MiB`, `1 GiB`. ValueError, saying what is expected, for anything else."""
-    found = _QUANTITY.fullmatch(text)
-    if found is None or found.group(2) not in SIZES:
-        raise ValueError('expected a size like "512 KiB", "16 MiB" or "1 GiB"')
-    return Size(float(found.group(1)) * SIZES[found.group(2)])
-
-
 def setting(default: Any, help: str, *, check: Callable[[Any], str] = lambda _value: "") -> Any:
     """One setting. `check` answers what is wrong with a value, or nothing."""
     return field(default=default, metadata={"help": help, "check": check})
@@ -118,9 +79,15 @@ def _between(least: int, most: int) -> Callable[[Any], str]:
     return lambda value: "" if least <= value <= most else f"expected {least} to {most}"
 
 
-def _identifier(value: str) -> str:
-    known = re.fullmatch(r"[a-z0-9_]{1,63}", value)
-    return "" if known else "expected up to 63 lower-case letters, digits and underscores"
+def _fits(pattern: str, expected: str) -> Callable[[Any], str]:
+    return lambda value: "" if re.fullmatch(pattern, value) else f"expected {expected}"
+
+
+def _time_zone(value: str) -> str:
+    return "" if value in available_timezones() else 'expected a name like "Europe/Lisbon"'
+
+
+_identifier = _fits("[a-z0-9_]{1,63}", "up to 63 lower-case letters, digits and underscores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +97,12 @@ class StoreSettings:
     profile: str = setting(
         "demo", 'Which tables mean what: "demo", a store.toml in this folder, or "none" to only copy.'
     )
-    time_zone: str = setting("UTC", "The store's own time zone, for today on the page. Days in rollups are UTC.")
-    currency: str = setting("USD", "The store's currency, shown beside amounts.")
+    time_zone: str = setting(
+        "UTC", "The store's own time zone, for today on the page. Days in rollups are UTC.", check=_time_zone
+    )
+    currency: str = setting(
+        "USD", "The store's currency, shown beside amounts.", check=_fits("[A-Z]{3}", 'three capitals, like "EUR"')
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import pytest
 
 from tillstream.config import load
 from tillstream.errors import ConfigError
-from tillstream.settings import Secret, Size, Url, parse_duration, parse_size, shown, table_of_settings
+from tillstream.quantities import Size, parse_duration, parse_size
+from tillstream.settings import Secret, Url, shown, table_of_settings
 
 
 def settings_file(folder: Path, text: str) -> Path:
@@ -88,6 +89,10 @@ def test_a_setting_outside_its_section_is_refused(tmp_path: Path) -> None:
         ('[source]\nkind = "oracle"\n', 'expected one of "postgres", "demo"'),
         ('[source]\nslot = "Till Slot"\n', "lower-case letters"),
         ("[source]\ntables = [1]\n", "expected a list of texts"),
+        ('[store]\ntime_zone = "Mars/Phobos"\n', 'expected a name like "Europe/Lisbon"'),
+        ('[store]\ncurrency = "dollars"\n', 'expected three capitals, like "EUR"'),
+        ("[page]\nport = 70000\n", "expected 0 to 65535"),
+        ('[log]\nformat = "xml"\n', 'expected one of "text", "json"'),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_what_was_expected(tmp_path: Path, text: str, problem: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tillstream.commands.client import Client
-from tillstream.commands.findings import checked_source, failed, show_findings
+from tillstream.commands.findings import checked_source, failed, show_groups
 from tillstream.commands.output import Output
 from tillstream.config import environment, load
 from tillstream.errors import TillError
@@ -23,22 +23,28 @@ LEAST_FREE = 2 << 30
 OLDEST_PYTHON = (3, 11)
 GIB = 1 << 30
 
+# Since 26.2 what a repeated insert adds to a view's target is recognised, too: exactly-once rests on it.
+OLDEST_CLICKHOUSE = (26, 2)
+
+Groups = dict[str, list[Finding]]
+
 
 def doctor(folder: Path, output: Output) -> int:
     """0 when all is well, 1 when something needs a hand."""
-    findings = [_python(), _disk(folder)]
+    groups: Groups = {"this machine": [_python(), _disk("disk", folder)]}
     process = running(folder)
     try:
         settings = load(folder, environment())
-        findings.append(Finding("settings", True, _origin(folder)))
     except TillError as error:
-        findings.append(failed("settings", error))
+        groups["settings"] = [failed("settings", error)]
     else:
-        findings += _of_process(process) if process else _of_folder(settings)
-    show_findings(findings, output)
-    wrong = sum(not finding.ok for finding in findings)
+        groups["settings"] = [Finding("settings", True, _origin(folder))]
+        groups |= _of_process(process) if process else _of_folder(settings)
+    show_groups(groups, output)
+    wrong = sum(not finding.ok for found in groups.values() for finding in found)
     output.say(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
-    output.result({"ok": not wrong, "findings": [asdict(finding) for finding in findings]})
+    listed = [{"group": name, **asdict(finding)} for name, found in groups.items() for finding in found]
+    output.result({"ok": not wrong, "findings": listed})
     return 1 if wrong else 0
 
 
@@ -48,14 +54,14 @@ def _python() -> Finding:
     return Finding("python", ok, version, f"tillstream needs Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer")
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(subject: str, folder: Path) -> Finding:
     place = folder.resolve()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
     writable = os.access(place, os.W_OK)
     words = f"{free / GIB:.1f} GiB free at {place}" + ("" if writable else "; not writable")
-    return Finding("disk", free >= LEAST_FREE and writable, words, "Free some space, or use another --dir.")
+    return Finding(subject, free >= LEAST_FREE and writable, words, "Free some space, or use another --dir.")
 
 
 def _origin(folder: Path) -> str:
@@ -63,14 +69,14 @@ def _origin(folder: Path) -> str:
     return str(path) if path.exists() else "defaults: there is no till.toml"
 
 
-def _of_process(process: Running) -> list[Finding]:
+def _of_process(process: Running) -> Groups:
     """What the running process says about itself."""
     try:
         client = Client(process)
         status = client.ask("/api/status")
         answer = client.query("select version()", "TabSeparated", {}).decode().strip()
     except TillError as error:
-        return [failed(f"process {process.pid}", error)]
+        return {"pipeline": [failed(f"process {process.pid}", error)]}
     trouble = status.get("trouble") or {}
     findings = [
         Finding("process", True, f"{process.pid} since {process.started_at}, page {process.url}"),
@@ -79,7 +85,14 @@ def _of_process(process: Running) -> list[Finding]:
     ]
     if (lag := status.get("lag")) and lag["retained_bytes"] is not None:
         findings.append(_retained(lag["retained_bytes"], lag["budget_bytes"]))
-    return findings + _caught("source", lambda: [Finding(**each) for each in client.act("check", {})["findings"]])
+    source = _caught("source", lambda: [Finding(**each) for each in client.act("check", {})["findings"]])
+    return {"pipeline": findings + _caught("operations", lambda: _warned(client)), "source": source}
+
+
+def _warned(client: Client) -> list[Finding]:
+    """What the process itself finds worth a look."""
+    content = client.ask("/api/operations?history=0")
+    return [Finding(each["subject"], False, each["message"], each["hint"]) for each in content["warnings"]]
 
 
 def _retained(retained: int, budget: int | None) -> Finding:
@@ -90,9 +103,10 @@ def _retained(retained: int, budget: int | None) -> Finding:
     return Finding("log", retained < budget / 2, f"{words}, of {budget / GIB:.2f} GiB allowed", hint)
 
 
-def _of_folder(settings: Settings) -> list[Finding]:
+def _of_folder(settings: Settings) -> Groups:
     """Nothing runs: can it?"""
     folder = settings.warehouse_url.removeprefix("chdb://")
+    disk = [_disk("warehouse's disk", Path(folder))] if folder.startswith("/") else []
     if folder.startswith("/") and not Path(folder).exists():
         warehouse = [Finding("warehouse", True, "not made yet: the first run does it")]
     else:
@@ -101,7 +115,29 @@ def _of_folder(settings: Settings) -> list[Finding]:
         source = [Finding("source", True, "the demo store of this folder; not running")]
     else:
         source = checked_source(settings)
-    return [_port(settings), *warehouse, *source]
+        source += _profile(settings) if all(each.subject != "source" for each in source) else []
+    return {"page": [_port(settings)], "warehouse": [*disk, *warehouse], "source": source}
+
+
+def _profile(settings: Settings) -> list[Finding]:
+    """Whether the store has the tables that its profile speaks of."""
+    from tillstream.assembly import open_source, profile_of
+
+    try:
+        profile = profile_of(settings)
+        source = open_source(settings, settings.source_url, profile)
+        try:
+            names = {table.full_name for table in source.tables()}
+        finally:
+            source.close()
+    except TillError as error:
+        return [failed("store profile", error)]
+    missing = [name for name in profile.tables if f"{profile.schema}.{name}" not in names]
+    if not missing:
+        return [Finding("store profile", True, settings.store.profile)]
+    words = f'profile "{settings.store.profile}" speaks of tables that are not captured: {", ".join(missing[:6])}'
+    hint = 'Set store.profile in till.toml: "none" copies the tables and nothing more; a TOML file can map yours.'
+    return [Finding("store profile", False, words, hint)]
 
 
 def _port(settings: Settings) -> Finding:
@@ -134,8 +170,19 @@ def _warehouse(settings: Settings) -> list[Finding]:
     layers = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("mirror", "facts", "live"))
     return [
         Finding("warehouse", True, f"{shown(settings.warehouse_url)} opens, ClickHouse {version}"),
+        *clickhouse_version(str(version)),
         Finding("models", True, f"tables: {layers}" if counts else "not deployed yet: the first run does it"),
     ]
+
+
+def clickhouse_version(version: str) -> list[Finding]:
+    """A finding when it is too old; nothing when it is not."""
+    found = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if found >= OLDEST_CLICKHOUSE:
+        return []
+    wanted = ".".join(map(str, OLDEST_CLICKHOUSE))
+    words = f"ClickHouse {version}: before {wanted} a repeated insert may count twice in rollups"
+    return [Finding("warehouse version", False, words, f"Upgrade the server to {wanted} or newer.")]
 
 
 def _caught(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -33,11 +33,20 @@ def failed(subject: str, error: TillError) -> Finding:
     return Finding(subject, False, message, error.hint)
 
 
-def show_findings(findings: Sequence[Finding], output: Output) -> None:
+def show_groups(groups: Mapping[str, Sequence[Finding]], output: Output) -> None:
+    """Findings under the name of what they are about."""
+    width = max((len(each.subject) for found in groups.values() for each in found), default=0)
+    for name, found in groups.items():
+        output.say(name, "bold")
+        show_findings(found, output, width)
+        output.say("")
+
+
+def show_findings(findings: Sequence[Finding], output: Output, width: int = 0) -> None:
     """✓ or ✗, what was looked at, what was found, and the fix below it."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=width)
     table.add_column(overflow="fold")
     for finding in findings:
         mark = Text("✓", "green") if finding.ok else Text("✗", "bold red")

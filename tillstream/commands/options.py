@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tillstream.config import DEFAULT_FOLDER
-from tillstream.settings import parse_duration
+from tillstream.quantities import parse_duration
 
 
 def _duration(text: str) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,97 @@ def status(folder: Path, output: Output) -> int:
         output.say("start it with `till run` or `till demo`")
         output.result({"running": False, "phase": "stopped"})
         return 1
-    content = Client(process).ask("/api/status")
-    _show(content, process.url, output)
-    output.result({"running": True, "url": process.url, **content})
+    client = Client(process)
+    content = client.ask("/api/status")
+    operations = client.ask("/api/operations?history=0")
+    _show(content, operations, process.url, output)
+    output.result({"running": True, "url": process.url, **content, "operations": operations})
     return 1 if content.get("trouble") else 0
 
 
-def _show(content: dict[str, Any], url: str, output: Output) -> None:
+def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output: Output) -> None:
     numbers = content["numbers"]
-    fresh = (milliseconds(numbers["freshness_p50_ms"]), milliseconds(numbers["freshness_p99_ms"]))
     rows = [
-        ("state", content["phase"]),
+        ("state", content["phase"] if operations["ready"] else f"{content['phase']}: not ready"),
         ("process", str(content["pid"])),
         ("page", url),
         ("source", content["source"]),
         ("warehouse", content["warehouse"]),
         ("snapshot", f"{numbers['snapshot_rows']:,} rows since the start"),
         ("changes", f"{numbers['changes']:,} since the start, {numbers['changes_per_second']:,.0f}/s now"),
-        ("fresh within", f"{fresh[0]} p50, {fresh[1]} p99"),
+        ("fresh within", _fresh(operations["freshness"]["all"])),
+        *_lag(operations),
+        *_stock(operations),
     ]
-    if lag := content.get("lag"):
-        behind, retained = lag["behind_bytes"], lag["retained_bytes"]
-        rows.append(("behind", f"{behind:,} bytes of log" if behind is not None else "unknown"))
-        rows.append(("log kept for us", f"{retained:,} bytes" if retained is not None else "unknown"))
     output.show(grid(("", ""), rows))
+    if rollups := operations["freshness"]["rollups"]:
+        output.say("")
+        lines = [(each["name"], *_percentiles(each)) for each in rollups]
+        output.show(grid(("fresh within, newest minute", "p50", "p95", "p99"), lines, (1, 2, 3)))
+    for warning in operations["warnings"]:
+        output.say(f"look at {warning['subject']}: {warning['message']}", "yellow")
+        output.say(f"  hint: {warning['hint']}")
     if trouble := content.get("trouble"):
         output.say(trouble["message"], "yellow")
         for name in ("detail", "hint"):
             if trouble.get(name):
                 output.say(f"  {name}: {trouble[name]}")
+
+
+def _lag(operations: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    behind = operations["lag"]
+    if behind["behind_bytes"] is not None:
+        seconds = f"{behind['seconds']:.1f} s, " if behind["seconds"] is not None else ""
+        yield "behind", f"{seconds}{size(behind['behind_bytes'])} of log"
+    if slot := operations["slot"]:
+        kept = f", keeps {size(slot['retained_bytes'])} of log" if slot["retained_bytes"] is not None else ""
+        yield "slot", f"{slot['name']} is {slot['state']}{kept}"
+        if slot["budget_bytes"] is not None:
+            yield "budget", f"{size(slot['budget_bytes'])} more until it is lost"
+
+
+def _stock(operations: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if verification := operations["verification"]:
+        verdict = "exact" if verification["exact"] else f"differs in {', '.join(verification['different'])}"
+        yield "verified", f"{verdict}, {ago(verification['age_seconds'])} ago"
+    else:
+        yield "verified", "never: `till verify`"
+    yield "quarantine", f"{operations['quarantine']['open']:,} values"
+    yield "tried again", f"{sum(each['count'] for each in operations['errors']):,} times since the start"
+    if (memory := operations["process"]["resident_bytes"]) is not None:
+        yield "memory", f"{size(memory)}, at most {size(operations['process']['peak_bytes'])}"
+    layers = sum(layer["bytes"] for layer in operations["storage"]["layers"])
+    free = operations["storage"]["free_bytes"]
+    yield "warehouse's size", size(layers) + (f", {size(free)} free on its disk" if free is not None else "")
+
+
+def _fresh(found: dict[str, Any]) -> str:
+    p50, p95, p99 = _percentiles(found)
+    return f"{p50} p50, {p95} p95, {p99} p99"
+
+
+def _percentiles(found: dict[str, Any]) -> tuple[str, str, str]:
+    p50, p95, p99 = (found[f"p{share}_seconds"] for share in (50, 95, 99))
+    return (_seconds(p50), _seconds(p95), _seconds(p99))
+
+
+def _seconds(value: float | None) -> str:
+    return milliseconds(None if value is None else value * 1000)
+
+
+def size(count: int) -> str:
+    """Bytes as people read them: `512 B`, `1.5 MiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def ago(seconds: float) -> str:
+    """An age as people say it: `40 s`, `12 min`, `3 h`, `5 days`."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

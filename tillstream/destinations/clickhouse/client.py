@@ -151,8 +151,15 @@ class Warehouse:
         with self._lock:
             if self.folder is None or self._holds_folder:
                 return
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.hold(self.folder)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock.hold(self.folder)
+            except OSError as error:
+                raise WarehouseError(
+                    f'warehouse folder "{self.folder}" can\'t be written',
+                    detail=str(error.strerror or error),
+                    hint="Give this user the folder, or choose another in `[warehouse] url` in till.toml.",
+                ) from error
             self._holds_folder = True
 
 
