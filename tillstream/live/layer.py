@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from tillstream.change import Batch, Changes, Table, TabSeparated
 from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.destinations.clickhouse.layouts import DEDUPLICATION, LAZY_MERGES
 from tillstream.flow.failpoints import failpoint
 from tillstream.live import corrections
 from tillstream.live.definitions import (
@@ -74,9 +75,7 @@ class LiveLayer:
             self.warehouse.execute(f"drop table if exists {fact.delta}")
         for rollup in definitions.rollups:
             # Without a window, a repeated insert would not be known for one.
-            self.warehouse.execute(
-                f"alter table {rollup.table} modify setting non_replicated_deduplication_window = 1000"
-            )
+            self.warehouse.execute(f"alter table {rollup.table} modify setting {DEDUPLICATION}, {LAZY_MERGES}")
         self._staged.clear()
         self.definitions = definitions
         self._prepare()

@@ -9,6 +9,7 @@ from typing import Any
 
 from tillstream.change import Position
 from tillstream.destinations.clickhouse.client import Warehouse, literal
+from tillstream.destinations.clickhouse.layouts import LAZY_MERGES
 from tillstream.ledger import Entry, Landing
 
 LEDGER = "till.ledger"
@@ -34,7 +35,8 @@ create table if not exists {LEDGER} (
     landed_at Nullable(DateTime64(6, 'UTC')),
     recorded_at DateTime64(6, 'UTC') default now64(6),
     index landed landed_at type minmax granularity 8
-) engine = MergeTree order by (stream, number, attempt, state) settings index_granularity = 1024
+) engine = MergeTree order by (stream, number, attempt, state)
+settings index_granularity = 1024, {LAZY_MERGES}
 """
 
 _ENTRY = (
