@@ -43,10 +43,10 @@ _STEP = """
     insert into payments (order_id, payment_method_id, status, amount) select id, 1, 'pending', 71 from placed;
 
     update orders set status = 'delivered', shipping_status = 'completed', updated_at = clock_timestamp()
-    where id in (select ((step * 40 + n) * 7919) % {orders} + 1 from generate_series(1, 40) as n);
+    where id in (select ((step * 40 + n)::int8 * 7919) % {orders} + 1 from generate_series(1, 40) as n);
 
     update payments set status = 'completed', updated_at = clock_timestamp()
-    where id in (select ((step * 20 + n) * 7919) % {payments} + 1 from generate_series(1, 20) as n);
+    where id in (select ((step * 20 + n)::int8 * 7919) % {payments} + 1 from generate_series(1, 20) as n);
 
     delete from order_lines where id between step * 10 + 1 and step * 10 + 10;
     delete from order_status_history where id between step * 10 + 1 and step * 10 + 10;
