@@ -16,6 +16,7 @@ from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
 from tillstream.destinations.clickhouse.links import Link
 from tillstream.errors import SourceUnreachable
+from tillstream.flow.batcher import PILE, Batcher
 from tillstream.flow.supervisor import Pipeline, Service, Supervisor
 from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
@@ -90,6 +91,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         close=close,
     )
     supervisor = Supervisor(settings.folder, pipeline, log or log_to(form=settings.log.format))
+    supervisor.pump.batcher = Batcher(settings.batch.rows * PILE, settings.batch.bytes * PILE)
     verifier = Verifier(
         url,
         warehouse,

@@ -11,13 +11,18 @@ import pyarrow as pa
 
 from tillstream.change import Batch, Changes, TabSeparated
 
+# Behind, a batch may be this many times as large as what is read at a time: the live step looks at each touched root
+# once a batch, and what piled up touches the same ones many times. Measured with 200,000 changes of 60,000 orders:
+# two batches take two thirds of the processor time of five.
+PILE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Batcher:
     """Joins neighbours up to `rows` rows and `bytes` bytes."""
 
-    rows: int = 50_000
-    bytes: int = 16 << 20
+    rows: int = 50_000 * PILE
+    bytes: int = (16 << 20) * PILE
 
     def joined(self, first: Batch, second: Batch) -> Batch | None:
         """Both as one batch; None if they should stay two: a snapshot's piece, or too large together."""

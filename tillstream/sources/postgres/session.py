@@ -76,13 +76,14 @@ class Session:
         """Take what has arrived, until the intake is full (True) or nothing is left (False)."""
         receive = self._connection.pgconn.get_copy_data
         while not intake.is_full:
-            size, data, received = 0, memoryview(b""), []
+            size, data, received = 0, memoryview(b""), list[bytes]()
             # The driver's buffer is empty every few hundred messages; only then are they looked at.
             for _ in range(intake.room):
                 size, data = receive(1)
                 if size <= 0 or data[0] != _MESSAGE:
                     break
-                received.append(data)
+                # As bytes: views are objects that Python's garbage collector goes through again and again.
+                received.append(bytes(data))
             intake.extend(received, HEADER)
             if size < 0:
                 self._end()
