@@ -39,6 +39,7 @@ docs: .venv/dev.stamp ## write docs/reference from the code
 
 lock: .venv/dev.stamp ## compile requirements/*.txt anew
 	@$(COMPILE) --group installer --no-annotate -o requirements/installer.txt
+	@$(COMPILE) --group node --no-annotate -o requirements/node.txt
 	@$(COMPILE) pyproject.toml --group build -o requirements/run.txt
 	@$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -o requirements/dev.txt
 
@@ -48,5 +49,5 @@ services: .venv/dev.stamp ## what the tests need from the system (a browser)
 clean: ## remove what the other verbs made, but not .till
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build dbt/target dbt/logs
 
-.venv/%.stamp: requirements/%.txt requirements/installer.txt pyproject.toml scripts/set_up.py
+.venv/%.stamp: requirements/%.txt requirements/installer.txt requirements/page/package-lock.json pyproject.toml scripts/set_up.py scripts/set_up_page.py
 	@$(PYTHON) scripts/set_up.py $*

@@ -23,7 +23,7 @@ def main() -> None:
     1. Check that this Python will do.
     2. Make the environment, anew if an earlier attempt was broken off.
     3. Install the lock, every file checked against its hash: with uv, which is several times faster;
-       with pip where uv can't be had.
+       with pip where uv can't be had. Meanwhile npm fetches what the page shows.
     4. Install tillstream itself as a link to this folder, with the build tool that the lock brought.
     """
     lock = sys.argv[1]
@@ -31,10 +31,13 @@ def main() -> None:
     _check_python()  # 1
     _make_environment()  # 2
     say("setting up .venv from requirements/%s.txt" % lock)
-    if not _installed_by_uv(lock):  # 3
+    has_uv = _has_uv()
+    page = subprocess.Popen([str(PYTHON), str(ROOT / "scripts" / "set_up_page.py")], env=_environment())
+    if not has_uv or not _installed_by_uv(lock):  # 3
         say("uv can't be used here; pip takes a little longer")
         run("-m", "pip", "install", "-q", "--require-hashes", "-r", requirements(lock))
     run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", ".")  # 4
+    page.wait()
     for stamp in ("run", "dev") if lock == "dev" else ("run",):
         (VENV / (stamp + ".stamp")).touch()
     say("ready after %.0f s" % (time.monotonic() - begun))
@@ -65,15 +68,20 @@ def _make_environment() -> None:
     subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
 
-def _installed_by_uv(lock: str) -> bool:
+def _has_uv() -> bool:
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--require-hashes", "-r", requirements("installer")]
-    if subprocess.run(pip, cwd=str(ROOT)).returncode:
-        return False
+    return not subprocess.run(pip, cwd=str(ROOT)).returncode
+
+
+def _installed_by_uv(lock: str) -> bool:
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "--python", str(PYTHON)]
-    environment = dict(os.environ, UV_NO_PROGRESS="1", **_index_of_pip())
     return not subprocess.run(
-        [*uv, "--require-hashes", "-r", requirements(lock)], cwd=str(ROOT), env=environment
+        [*uv, "--require-hashes", "-r", requirements(lock)], cwd=str(ROOT), env=_environment()
     ).returncode
+
+
+def _environment() -> "dict[str, str]":
+    return dict(os.environ, UV_NO_PROGRESS="1", **_index_of_pip())
 
 
 def _index_of_pip() -> "dict[str, str]":

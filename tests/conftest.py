@@ -7,7 +7,12 @@ from collections.abc import Generator
 
 import pytest
 
-pytest_plugins = ["tests.services.warehouse", "tests.services.models", "tests.services.postgres"]
+pytest_plugins = [
+    "tests.services.browser",
+    "tests.services.warehouse",
+    "tests.services.models",
+    "tests.services.postgres",
+]
 
 
 @pytest.hookimpl(wrapper=True)

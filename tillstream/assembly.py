@@ -128,6 +128,7 @@ def _live(settings: Settings, warehouse: Warehouse, supervisor: Supervisor) -> L
         time_zone=settings.store.time_zone,
         tally=supervisor.tally,
     )
+    live.events = supervisor.events
     supervisor.listeners.append(live.landed)
     return live
 

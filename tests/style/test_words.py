@@ -27,7 +27,7 @@ def test_no_file_says_what_none_should() -> None:
 
 
 def test_locks_hold_hashes_and_no_addresses() -> None:
-    for name in ("run", "dev", "installer"):
+    for name in ("run", "dev", "installer", "node"):
         lock = read(f"requirements/{name}.txt")
         assert "://" not in lock
         assert "--" not in lock.replace("--hash=sha256:", "")

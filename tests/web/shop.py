@@ -25,21 +25,26 @@ TABLES = {
     "units Int64, revenue Decimal(38, 2)",
     "live.sales_by_category": "category_id Int64, category String, currency LowCardinality(String), units Int64, "
     "revenue Decimal(38, 2)",
-    "live.sales_by_city_and_day": "day Date, city_id Int64, city String, country String, "
-    f"currency LowCardinality(String), {SALES}",
+    "live.sales_by_city_and_day": "day Date, city_id Int64, city String, country String, latitude Decimal(9, 6), "
+    f"longitude Decimal(9, 6), currency LowCardinality(String), {SALES}",
     "live.order_funnel": "currency LowCardinality(String), placed Int64, paid Int64, shipped Int64, delivered Int64, "
     "returned Int64, refunded Int64, cancelled Int64, payment_failed Int64",
-    "live.sold_out": "variant_id Int64, sku String, product String, variant String, state String, on_hand Int64",
+    "live.stock": "variant_id Int64, sku String, product String, variant String, state String, on_hand Int64",
     "live.registrations_by_day": "day Date, customers Int64",
     "facts.fct_orders": "order_id Int64, city_id Int64, status LowCardinality(String), "
     "currency LowCardinality(String), units Int64, total_amount Decimal(18, 2), placed_at DateTime64(6, 'UTC'), "
-    "sign Int64",
+    "sign Int64, is_counted Bool default status != 'placed'",
     "store.cities": "city_id Int64, city String",
 }
+
+ORDER_COLUMNS = "(order_id, city_id, status, currency, units, total_amount, placed_at, sign)"
 
 PRODUCTS = ["Field jacket", "Wool beanie", "Trail shoe", "Canvas tote", "Rain shell", "Linen shirt", "Day pack", "Mug",
             "Cord cap", "Long socks"]  # fmt: skip
 CITIES = ["Lisbon", "Osaka", "Lyon", "Portland", "São Paulo", "Kraków", "Leeds", "Graz", "Turin"]
+COUNTRIES = ["Portugal", "Japan", "France", "United States", "Brazil", "Poland", "United Kingdom", "Austria", "Italy"]
+LATITUDES = [38.7, 34.7, 45.8, 45.5, -23.5, 50.1, 53.8, 47.1, 45.1]
+LONGITUDES = [-9.1, 135.5, 4.8, -122.7, -46.6, 19.9, -1.5, 15.4, 7.7]
 
 
 def status() -> dict[str, Any]:
@@ -82,7 +87,7 @@ class Shop:
             self._insert("live.sales_by_minute", f"(toStartOfMinute(now('UTC')), 'USD', 1, 1, {units}, {amount})")
             self._insert("live.order_funnel", "('USD', 1, 1, 0, 0, 0, 0, 0, 0)")
             values = f"({order}, {order % 9}, 'paid', 'USD', {units}, {amount}, now64(6, 'UTC'), 1)"
-            self._insert("facts.fct_orders", values)
+            self._insert(f"facts.fct_orders {ORDER_COLUMNS}", values)
             self._insert("live.sales_by_product_and_day", f"(today(), 0, 'Field jacket', 'USD', {units}, {amount})")
             position = Position(self._number)
             self.live.landed(Landing("shop", self._number, position, {"orders": 1}, 1, now, now, datetime.now(UTC)))
@@ -96,7 +101,8 @@ class Shop:
         """Two days of made-up sales."""
         self._insert("store.cities", ", ".join(f"({place}, '{city}')" for place, city in enumerate(CITIES)))
         for table, select in _HISTORY.items():
-            self.warehouse.execute(f"insert into {table} {select}")
+            columns = ORDER_COLUMNS if table == "facts.fct_orders" else ""
+            self.warehouse.execute(f"insert into {table} {columns} {select}")
 
     def _insert(self, table: str, values: str) -> None:
         self.warehouse.execute(f"insert into {table} values {values}")
@@ -129,14 +135,17 @@ _HISTORY = {
         select number, {_chosen(["Outdoor", "Clothing", "Shoes", "Home", "Bags", "Gifts"], "number")}, 'USD', 90,
             toDecimal64(81000.25 / (1.5 + number), 2) from numbers(6)""",
     "live.sales_by_city_and_day": f"""
-        select today() - intDiv(number, 9), number % 9, {_chosen(CITIES, "number % 9")}, '', 'USD', 9, 8, 30,
+        select today() - intDiv(number, 9), number % 9, {_chosen(CITIES, "number % 9")},
+            {_chosen(COUNTRIES, "number % 9")}, arrayElement({LATITUDES}, number % 9 + 1),
+            arrayElement({LONGITUDES}, number % 9 + 1), 'USD', 9, 8, 30,
             toDecimal64(4100.75 / (1 + number % 9), 2) from numbers(45)""",
     "live.order_funnel": "select 'USD', 12480, 11712, 10961, 10216, 207, 31, 415, 322",
-    "live.sold_out": f"""
+    "live.stock": f"""
         select number, concat('SKU-', toString(4100 + number)), {_chosen(PRODUCTS, "number % 10")},
-            {_chosen(["S", "M", "L"], "number % 3")}, if(number < 3, 'oversold', 'sold out'),
-            if(number < 3, number - 3, 0)
-        from numbers(14)""",
+            {_chosen(["S", "M", "L"], "number % 3")},
+            multiIf(number < 3, 'oversold', number < 14, 'sold out', 'in stock'),
+            multiIf(number < 3, number - 3, number < 14, 0, number)
+        from numbers(20)""",
     "live.registrations_by_day": "select today() - number, 31 + number * 4 from numbers(5)",
     "facts.fct_orders": """
         select 1000 + number, number % 9,

@@ -103,10 +103,10 @@ def test_many_landings_become_few_states_and_the_last_one_arrives(shop: Shop) ->
 
 
 def test_a_panel_that_can_not_be_read_says_why_and_holds_up_no_other(shop: Shop) -> None:
-    shop.warehouse.execute("drop table live.sold_out")
+    shop.warehouse.execute("drop table live.stock")
     with listening(shop) as page:
         state = page.until(lambda state: "sold_out" in state["panels"])
-        assert "sold_out" in state["panels"]["sold_out"]["error"]
+        assert "Unknown table" in state["panels"]["sold_out"]["error"]
         assert state["panels"]["today"]["rows"]
 
 
@@ -118,6 +118,32 @@ def test_a_panel_comes_with_its_query_and_the_last_verification(shop: Shop) -> N
     assert panel["rows"][0]["orders"] > 0
     assert panel["verification"]["different"] == ["mirror.orders"]
     assert [each["name"] for each in get(shop, "/api/panels").json()] == list(panels())
+
+
+def test_a_story_has_the_rows_behind_a_number_and_who_compared_them(shop: Shop) -> None:
+    shop.sell("77.00")
+    shop.live.verified({"exact": False, "started_at": "2026-11-21T10:00:00+00:00", "seconds": 1.0,
+                        "tables": [{"layer": "mirror", "table": "public.orders", "exact": True, "rows": 7},
+                                   {"layer": "facts", "table": "facts.fct_orders", "exact": False, "rows": 9,
+                                    "different_rows": 2}]})  # fmt: skip
+    story = get(shop, "/api/panels/today/story").json()
+    assert story["behind"]["rows"][0]["total_amount"] == "77.00"
+    assert story["behind"]["error"] == ""
+    assert story["parameters"] == {"currency": "USD", "zone": "UTC"}
+    found = {check["table"]: (check["exact"], check["rows"], check["different_rows"]) for check in story["checks"]}
+    assert found == {
+        "mirror.orders": (True, 7, None),
+        "facts.fct_orders": (False, 9, 2),
+        "live.sales_by_minute_sums": (None, None, None),
+    }
+    assert story["verification"]["different"] == ["facts.fct_orders"]
+
+
+def test_rows_that_can_not_be_read_leave_the_rest_of_the_story(shop: Shop) -> None:
+    story = get(shop, "/api/panels/new_customers/story").json()
+    assert "Unknown table" in story["behind"]["error"]
+    assert story["rows"]
+    assert get(shop, "/api/panels/profit/story").status_code == 404
 
 
 def test_a_panel_nobody_knows_is_not_found_and_the_known_ones_are_listed(shop: Shop) -> None:

@@ -37,6 +37,7 @@ from tillstream.watch.events import (
 )
 from tillstream.watch.lag import LagClock
 from tillstream.watch.pulse import Pulse
+from tillstream.watch.recent import RecentEvents
 from tillstream.watch.status import Phase, Status, TableProgress, Trouble
 from tillstream.watch.tally import Tally
 
@@ -106,7 +107,8 @@ class Supervisor(Watcher):
         )
         self.pump.before_stream = self._before_stream
         self.failure: BaseException | None = None
-        self._log = log or log_to()
+        self.events = RecentEvents()
+        self._log = self.events.before(log or log_to())
         self._state = _State()
         self._stop = threading.Event()
         self._ended = threading.Event()

@@ -15,6 +15,7 @@ from tillstream.web.credentials import has_token
 from tillstream.web.live import Live, brief
 from tillstream.web.metrics import render
 from tillstream.web.operations import Operations
+from tillstream.web.story import story
 
 Action = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -69,9 +70,19 @@ async def one_panel(request: Request) -> Response:
         known = ", ".join(live.board.panels)
         return _error(404, f'no panel is named "{name[:100]}"', hint=f"There are: {known}.")
     shown = await anyio.to_thread.run_sync(live.board.read, name)
-    verification = live.verification
+    verification = live.last_verification()
     content = {**panel.as_json(), **shown.as_json(), "verification": brief(verification) if verification else None}
     return JSONResponse(content)
+
+
+async def panel_story(request: Request) -> Response:
+    """All there is to say about one panel; `story.py` says what is in it."""
+    live = _live(request)
+    panel = live.board.panels.get(request.path_params["name"])
+    if panel is None:
+        return _error(404, "no panel has that name", hint=f"There are: {', '.join(live.board.panels)}.")
+    content = await anyio.to_thread.run_sync(lambda: story(live.board, panel, live.last_verification()))
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
 async def act(request: Request) -> Response:
@@ -100,6 +111,7 @@ ROUTES = [
     Route("/api/status", status),
     Route("/api/panels", all_panels),
     Route("/api/panels/{name}", one_panel),
+    Route("/api/panels/{name}/story", panel_story),
     Route("/api/actions/{name}", act, methods=["POST"]),
 ]
 

@@ -42,7 +42,9 @@ def create_app(
     """
     endpoint = Endpoint(warehouse, token) if warehouse.is_embedded else None
     live = live or Live(warehouse)
-    operations = Operations(live, Stock(warehouse))
+    stock = Stock(warehouse)
+    operations = Operations(live, stock)
+    live.recall = lambda: next(iter(stock.reports()), None)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -59,6 +61,7 @@ def create_app(
             Route("/ping", ping),
             Route("/replicas_status", ping),
             Route("/events", events),
+            Route("/operations", operations_page),
             *api.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -86,3 +89,8 @@ async def root(request: Request) -> Response:
             return PlainTextResponse("The warehouse is a server of its own: connect to it.\n", 404)
         return await endpoint.answer(request)
     return FileResponse(STATIC / "page.html", headers={"Cache-Control": "no-cache"})
+
+
+async def operations_page(_request: Request) -> Response:
+    """The page for those who keep the pipeline running."""
+    return FileResponse(STATIC / "operations.html", headers={"Cache-Control": "no-cache"})

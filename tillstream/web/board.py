@@ -45,8 +45,8 @@ class Board:
     def __init__(self, warehouse: Warehouse, panels: Mapping[str, Panel], parameters: Mapping[str, str]) -> None:
         self.panels = panels
         self.shown: Mapping[str, Shown] = {}
-        self._warehouse = warehouse
-        self._parameters = dict(parameters)
+        self.warehouse = warehouse
+        self.parameters = dict(parameters)
         self._read_at: dict[str, float] = {}
         self._left_out: set[str] = set()
 
@@ -87,7 +87,7 @@ class Board:
         rows: list[dict[str, Any]] = []
         error = ""
         try:
-            rows = self.panels[name].read(self._warehouse, self._parameters)
+            rows = self.panels[name].read(self.warehouse, self.parameters)
         except TillError as trouble:
             error = trouble.detail or trouble.message
         before = self.shown.get(name)

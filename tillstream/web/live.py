@@ -18,6 +18,7 @@ from typing import Any
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.ledger import Landing
 from tillstream.watch.pulse import Ages
+from tillstream.watch.recent import RecentEvents
 from tillstream.watch.tally import Tally
 from tillstream.web.board import Board
 from tillstream.web.panels import panels
@@ -53,6 +54,10 @@ class Live:
         tally: Tally | None = None,
     ) -> None:
         self.tally = tally or Tally()
+        # The newest verification that an earlier process left in the warehouse.
+        self.recall: Callable[[], Mapping[str, Any] | None] = lambda: None
+        # What the log said lately; whoever writes the log passes it through here.
+        self.events = RecentEvents()
         self.currency = currency
         self.time_zone = time_zone
         self.board = Board(warehouse, panels(), {"currency": currency, "zone": time_zone})
@@ -81,6 +86,12 @@ class Live:
         """Show the outcome of a verification: a report's `as_json`."""
         self.verification = report
         self._noted.set()
+
+    def last_verification(self) -> Mapping[str, Any] | None:
+        """The newest verification's report: this process's or, before there is one, an earlier one's."""
+        if self.verification is None:
+            self.verification = self.recall()
+        return self.verification
 
     def status(self) -> dict[str, Any]:
         """The pipeline's state with what only the page's server knows."""
@@ -159,6 +170,7 @@ class Live:
         landed, self._changed = self._changed, False
         landings = [self._landings.popleft() for _ in range(len(self._landings))]
         self.board.refresh(number, landed=landed)
+        self.last_verification()
         now = datetime.now(UTC)
         committed_at: datetime | None = None
         for landing in landings:
@@ -185,5 +197,10 @@ def brief(report: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": report.get("seconds"),
         "rows": sum(table.get("rows", 0) for table in tables),
         "tables": len(tables),
-        "different": [f"{each['layer']}.{each['table']}" for each in tables if not each.get("exact", True)],
+        "different": [_named(each) for each in tables if not each.get("exact", True)],
     }
+
+
+def _named(table: Mapping[str, Any]) -> str:
+    name, layer = str(table["table"]), str(table["layer"])
+    return name if "." in name else f"{layer}.{name}"

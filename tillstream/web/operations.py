@@ -19,6 +19,8 @@ and `reasons`. What is not known is null; sizes are bytes, times are ISO text, d
     batches         {count, last_number, last_landed_at, rows: Q, seconds: Q} with Q = {p50, p95, p99, max}
     quarantine      {open, tables: [{table, column, rule, count, newest_at}]}
     verification    {exact, at, age_seconds, seconds, rows, tables, different: [names]} or null
+    verifications   the newest of them, newest first, without age
+    events          [{at, level, text, facts}]: the newest lines of the log, newest first
     process         {resident_bytes, peak_bytes, engine_bytes, cpu_seconds, open_files}
     storage         {free_bytes, total_bytes, layers: [{layer, bytes, rows, parts}]}
     errors          [{kind, count, last_at}]: what interrupted or ended the flow, since the start
@@ -41,7 +43,7 @@ from tillstream.watch.spread import Percentiles, Spread
 from tillstream.watch.tally import OPERATIONS, Tally
 from tillstream.web.health import reasons, warnings
 from tillstream.web.history import History
-from tillstream.web.live import Live
+from tillstream.web.live import Live, brief
 from tillstream.web.stock import Stock
 
 
@@ -64,6 +66,7 @@ class Operations:
 
     def as_json(self, *, with_history: bool = True) -> dict[str, Any]:
         """Everything, as of now; see the module's docstring."""
+        self.live.last_verification()
         status = self.live.status()
         tally = self.live.tally
         numbers = status.get("numbers") or {}
@@ -82,7 +85,9 @@ class Operations:
             "throughput": _throughput(numbers, tally),
             "batches": _batches(status, numbers, tally),
             "quarantine": self._stock.quarantine(),
-            "verification": _verification(status, now) or self._stock.verification(now),
+            "verification": _verification(status, now),
+            "verifications": [brief(report) for report in self._stock.reports()],
+            "events": self.live.events.as_json(),
             "process": self._process(),
             "storage": self._stock.storage(),
             "errors": _errors(tally),

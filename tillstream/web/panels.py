@@ -1,4 +1,8 @@
-"""What the page shows: each panel is one SQL file, and a few lines of TOML that say what its columns mean."""
+"""What the page shows: each panel is a query, what its columns mean, and a query for rows behind it.
+
+`NAME.toml` says what it means in words, `NAME.sql` is the query, and `NAME.behind.sql` a sample of the rows
+that the query adds up.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +19,40 @@ from tillstream.destinations.clickhouse.client import Warehouse
 
 FOLDER = Path(__file__).parent / "panels"
 
-Kind = Literal["numbers", "area", "bars", "funnel", "table"]
+Kind = Literal["numbers", "area", "bars", "map", "funnel", "table"]
+
+# Nobody is to write, or to wait for long, through what a page asks.
+_READ_ONLY = "settings readonly = 1, max_execution_time = 10"
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: its query, and how to show the result. `sources` are the tables the query reads."""
+    """One panel: its query, and how to show the result.
+
+    `sources` are the tables the query reads, `chain` those on the way from the store to them, as a
+    verification names them. `behind` is the query for some of the rows that were added up.
+    """
 
     name: str
     title: str
     description: str
+    meaning: str
     kind: Kind
     sql: str
+    behind: str
     sources: tuple[str, ...]
+    chain: tuple[str, ...]
     columns: Mapping[str, Mapping[str, str]]
     every_ms: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self, warehouse: Warehouse, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         """The panel's rows as they are now: amounts as exact texts, times as ISO texts."""
-        used = {name: value for name, value in parameters.items() if "{" + name + ":" in self.sql}
-        return [_plain(row) for row in warehouse.named_rows(self.sql, used)]
+        return _read(warehouse, self.sql, parameters)
+
+    def read_behind(self, warehouse: Warehouse, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Some of the rows behind the panel, the newest ones; never more than a few dozen."""
+        return _read(warehouse, self.behind, parameters)
 
     def as_json(self) -> dict[str, Any]:
         """The definition, for whoever wants to draw the panel."""
@@ -43,6 +60,7 @@ class Panel:
             "name": self.name,
             "title": self.title,
             "description": self.description,
+            "meaning": self.meaning,
             "kind": self.kind,
             "sources": list(self.sources),
             "columns": {name: dict(column) for name, column in self.columns.items()},
@@ -63,13 +81,21 @@ def _load(path: Path) -> Panel:
         name=path.stem,
         title=content.pop("title"),
         description=content.pop("description"),
+        meaning=content.pop("meaning").strip(),
         kind=content.pop("kind"),
         sql=path.with_suffix(".sql").read_text(),
+        behind=path.with_suffix(".behind.sql").read_text(),
         sources=tuple(content.pop("sources")),
+        chain=tuple(content.pop("chain")),
         columns=content.pop("columns"),
         every_ms=content.pop("every_ms", 0),
         options=content,
     )
+
+
+def _read(warehouse: Warehouse, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+    used = {name: value for name, value in parameters.items() if "{" + name + ":" in sql}
+    return [_plain(row) for row in warehouse.named_rows(f"{sql}\n{_READ_ONLY}", used)]
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

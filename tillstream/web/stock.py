@@ -7,12 +7,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.errors import TillError
-from tillstream.web.live import brief
 
 KEPT_SECONDS = 5.0
 
@@ -32,7 +30,7 @@ select concat(JSONExtractString(definition, 'database'), '.', name), JSONExtract
 from till.models where kind = 'rollup' order by place
 """
 
-_VERIFIED = "select report from till.verification order by started_at desc limit 1"
+_VERIFIED = "select report from till.verification order by started_at desc limit 20"
 
 
 class Stock:
@@ -63,14 +61,9 @@ class Stock:
         found: list[tuple[str, str]] = self._young("rollups", lambda: self._tuples(_ROLLUPS))
         return found
 
-    def verification(self, now: datetime) -> dict[str, Any] | None:
-        """The last verification that the warehouse knows of, whichever process made it."""
-        rows = self._young("verified", lambda: self._tuples(_VERIFIED))
-        if not rows:
-            return None
-        found = brief(json.loads(rows[0][0]))
-        age = (now - datetime.fromisoformat(found["at"])).total_seconds()
-        return {**found, "age_seconds": round(age, 3)}
+    def reports(self) -> list[dict[str, Any]]:
+        """The newest verifications that the warehouse knows of, whichever process made them; the newest first."""
+        return self._young("verified", lambda: [json.loads(row[0]) for row in self._tuples(_VERIFIED)])
 
     def engine_bytes(self) -> int | None:
         """Memory the engine counts as its own."""

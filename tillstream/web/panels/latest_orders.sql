@@ -24,6 +24,7 @@ with
 
         select
             orders.order_id as order_id,
+            orders.city_id as city_id,
             cities.city as city,
             orders.status as status,
             orders.currency as currency,
@@ -35,7 +36,7 @@ with
         order by
             placed_at desc,
             order_id desc
-        limit 14
+        limit 10
 
     )
 

@@ -5,9 +5,10 @@ select
     variant,
     state,
     on_hand,
-    count() over () as variants
-from live.sold_out
+    countIf(state in ('sold out', 'oversold')) over () as sold_out,
+    countIf(state = 'low') over () as low
+from live.stock
 order by
     on_hand,
     variant_id
-limit 5
+limit 8

@@ -2,6 +2,8 @@ select
     city_id,
     any(city) as city,
     any(country) as country,
+    toFloat64(any(latitude)) as latitude,
+    toFloat64(any(longitude)) as longitude,
     sum(revenue) as revenue,
     sum(orders) as orders
 from live.sales_by_city_and_day
@@ -13,4 +15,4 @@ having revenue > 0
 order by
     revenue desc,
     city_id
-limit 8
+limit 400

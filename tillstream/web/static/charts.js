@@ -4,7 +4,7 @@ import { clock, count, money } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function draw(tag, attributes, text = null) {
+export function draw(tag, attributes, text = null) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   if (text !== null) element.textContent = text;
@@ -19,7 +19,7 @@ export function steps(highest) {
   return Array.from({ length: Math.ceil(highest / size) + 1 }, (_, place) => place * size);
 }
 
-const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+export const path = (points) => points.map(([x, y], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 /** The area chart of revenue per minute. The newest minute is not over yet and is drawn open. */
 export class Area {
@@ -128,5 +128,19 @@ export function sparkline(values, width, height) {
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   svg.append(draw("path", { class: "area", d: `${path(points)}L${width} ${height}L0 ${height}Z` }));
   svg.append(draw("path", { class: "curve", d: path(points) }));
+  return svg;
+}
+
+/** Columns that grow from the right, the newest last, for at most `most` values; returns the SVG. */
+export function columns(values, most, width, height) {
+  const highest = Math.max(...values, 1);
+  const step = width / most;
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  values.forEach((value, place) => {
+    const size = Math.max((height * value) / highest, 1.5);
+    const left = width - (values.length - place) * step;
+    const className = place === values.length - 1 ? "column newest" : "column";
+    svg.append(draw("rect", { class: className, x: left, y: height - size, width: step * 0.68, height: size }));
+  });
   return svg;
 }

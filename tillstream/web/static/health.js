@@ -1,23 +1,27 @@
 // How the pipeline does: the pill, the banners, freshness, rate, lag, proof.
 
-import { sparkline } from "./charts.js";
-import { bytes, clock, count, duration, percent, words } from "./format.js";
+import { columns, sparkline } from "./charts.js";
+import { ago, bytes, clock, count, duration, percent, words } from "./format.js";
 import { make, tick } from "./motion.js";
 
 const byId = (id) => document.getElementById(id);
 const BEFORE_LIVE = ["starting", "snapshot", "deploying models"];
 
-let freshMs = null;
+// How long the newest changes took from their commit to this page, one a batch.
+const ages = [];
+const MOST_AGES = 40;
 let changedAt = null;
 
 /** Take note of how long the newest change took from its commit to this page. */
 export function arrived(committedAt) {
-  freshMs = Math.max(Date.now() - Date.parse(committedAt), 0);
+  ages.push(Math.max(Date.now() - Date.parse(committedAt), 0));
+  if (ages.length > MOST_AGES) ages.shift();
   changedAt = Date.now();
+  byId("fresh-spark").replaceChildren(columns(ages, MOST_AGES, 160, 26));
 }
 
 /** Show everything the status says. Calling it again a second later keeps ages true. */
-export function health(status, { zone, lost }) {
+export function health(status, { lost }) {
   const phase = status.phase ?? "live";
   document.body.dataset.phase = lost ? "lost" : phase.split(" ")[0];
   document.body.classList.toggle("waiting", BEFORE_LIVE.includes(phase));
@@ -29,11 +33,13 @@ export function health(status, { zone, lost }) {
   tick(byId("rate"), status.numbers?.changes_per_second ?? null, (value) => (value === null ? "–" : count(value)));
   spark(status.numbers?.per_second ?? []);
   byId("lag").textContent = status.lag ? bytes(status.lag.behind_bytes) : "–";
-  byId("lag-more").textContent = status.lag?.retained_bytes ? `${bytes(status.lag.retained_bytes)} of log kept` : "";
+  const late = (status.lag_seconds ?? 0) > 2;
+  byId("lag-more").textContent = late ? `for ${duration(status.lag_seconds * 1000)}`
+    : status.lag?.retained_bytes ? `${bytes(status.lag.retained_bytes)} of log kept` : "";
   const numbers = status.numbers ?? {};
   tick(byId("rows"), (numbers.changes ?? 0) + (numbers.snapshot_rows ?? 0), count);
   byId("rows-more").textContent = numbers.batches ? `in ${count(numbers.batches)} batches` : "";
-  proof(status.verification, zone);
+  proof(status.verification);
 }
 
 function pill(status, phase) {
@@ -80,15 +86,11 @@ function copying(status, phase) {
 
 function freshness(status) {
   const quiet = changedAt === null ? null : Date.now() - changedAt;
-  const element = byId("fresh");
-  if (quiet === null) {
-    element.textContent = "–";
-  } else {
-    element.textContent = duration(freshMs);
-  }
-  const p99 = status.page?.freshness_p99_ms;
-  byId("fresh-more").textContent =
-    quiet === null ? "waiting for a change" : quiet > 5000 ? `last change ${duration(quiet)} ago` : p99 ? `99 % within ${duration(p99)}` : "from commit to here";
+  byId("fresh").textContent = quiet === null ? "–" : duration(ages.at(-1));
+  const { freshness_p50_ms: usual, freshness_p99_ms: slowest } = status.page ?? {};
+  byId("fresh-more").textContent = quiet === null ? "waiting for the first change"
+    : quiet > 5000 ? `nothing changed for ${duration(quiet)}`
+    : usual ? `p50 ${duration(usual)} · p99 ${duration(slowest)}` : "from commit to here";
 }
 
 function spark(values) {
@@ -100,7 +102,7 @@ function spark(values) {
   box.replaceChildren(sparkline(values, 160, 26));
 }
 
-function proof(verification, zone) {
+function proof(verification) {
   const box = byId("proof");
   const exact = verification?.exact;
   box.className = exact === true ? "proof exact" : exact === false ? "proof different" : "proof";
@@ -110,9 +112,9 @@ function proof(verification, zone) {
     write("proof-text", "“till verify” checks every row");
   } else if (exact) {
     write("proof-title", "Exact");
-    write("proof-text", `${count(verification.rows)} rows in ${verification.tables} tables compared at ${clock(verification.at, zone)}`);
+    write("proof-text", `${count(verification.rows)} rows in ${count(verification.tables)} tables equal the store · verified ${ago(verification.at)}`);
   } else {
     write("proof-title", "Different");
-    write("proof-text", `${verification.different.join(", ") || "see till verify"} at ${clock(verification.at, zone)}`);
+    write("proof-text", `${verification.different.join(", ") || "see till verify"} · found ${ago(verification.at)}`);
   }
 }

@@ -1,8 +1,8 @@
 // Lists of things: figures, bars, the funnel, orders, stock.
 
-import { button } from "./explain.js";
 import { clock, count, money, percent, words } from "./format.js";
 import { keyed, make, tick } from "./motion.js";
+import { button } from "./story.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,7 +22,7 @@ export function figures(panels, { currency }) {
     make: (figure) => make("div", {
       className: "figure",
       children: [
-        make("p", { className: "label", children: [figure.label, button(figure.panel, figure.label, "?")] }),
+        make("p", { className: "label", children: [figure.label, button(figure.panel, figure.label, figure.column)] }),
         make("p", { className: "value", text: "–" }),
         make("p", { className: "delta" }),
       ],
@@ -30,6 +30,7 @@ export function figures(panels, { currency }) {
     fill: (child, figure) => {
       child.dataset.panel = figure.panel;
       const show = figure.unit === "money" ? (value) => money(value, currency) : count;
+      child.classList.toggle("waits", figure.row[figure.column] === undefined);
       tick(child.children[1], figure.row[figure.column], show);
       compare(child.children[2], figure.row[figure.column], figure.row[`${figure.column}_yesterday`], figure, show);
     },
@@ -48,15 +49,16 @@ function compare(element, today, yesterday, figure, show) {
   element.title = `${show(yesterday)} by this time yesterday`;
   const times = Number(today) / Number(yesterday);
   if (times >= 4) {
-    element.replaceChildren(make("b", { className: "up", text: `▲ ${count(times)} ×` }), " yesterday");
+    element.replaceChildren(make("b", { className: "up", text: `▲ ${count(times)}×` }), " vs yesterday");
     return;
   }
   const change = times - 1;
   const up = change >= 0;
   const mark = make("b", { className: up ? "up" : "down", text: `${up ? "▲" : "▼"} ${percent(Math.abs(change))}` });
-  element.replaceChildren(mark, " on yesterday");
+  element.replaceChildren(mark, " vs yesterday");
 }
 
+/** A list of amounts, each with a bar behind it. Cents are left to the title: nobody compares them at a glance. */
 export function bars(list, rows, { name, currency }) {
   const highest = Math.max(...rows.map((row) => Number(row.revenue)), 0);
   if (nothing(list, rows, "No sales yet.")) return;
@@ -70,10 +72,13 @@ export function bars(list, rows, { name, currency }) {
       const place = () => { fill.style.transform = `scaleX(${highest ? Number(row.revenue) / highest : 0})`; };
       if (known) place(); else { fill.style.transform = "scaleX(0)"; requestAnimationFrame(place); }
       label.textContent = label.title = row[name] || "(none)";
-      tick(amount, row.revenue, (value) => money(value, currency));
+      amount.title = money(row.revenue, currency);
+      tick(amount, row.revenue, (value) => money(value, currency, { whole: true }));
     },
   });
 }
+
+const named = (step) => step[0].toUpperCase() + words(step).slice(1);
 
 export function funnel(row, { steps, exits }) {
   const first = Number(row?.[steps[0]] ?? 0);
@@ -85,7 +90,7 @@ export function funnel(row, { steps, exits }) {
     key: (step) => step,
     make: (step) => make("li", {
       children: [
-        make("span", { text: step[0].toUpperCase() + words(step).slice(1) }),
+        make("span", { text: named(step) }),
         make("div", { className: "track", children: [make("div", { className: "fill" })] }),
         make("span", { className: "count", children: [make("span"), " ", make("span", { className: "share" })] }),
       ],
@@ -99,7 +104,7 @@ export function funnel(row, { steps, exits }) {
   });
   keyed(byId("exits"), exits, {
     key: (exit) => exit,
-    make: (exit) => make("li", { children: [`${words(exit)} `, make("b")] }),
+    make: (exit) => make("li", { children: [`${named(exit)} `, make("b")] }),
     fill: (child, exit) => tick(child.querySelector("b"), row[exit], count),
   });
 }
@@ -146,9 +151,9 @@ function orderRow(row, isNews) {
 }
 
 export function stock(rows) {
-  const all = Number(rows[0]?.variants ?? 0);
-  byId("sold-out-count").textContent = all ? `${count(all)} ${all === 1 ? "article" : "articles"}` : "";
-  if (nothing(byId("stock"), rows, "Everything is in stock.")) return;
+  const { sold_out: gone = 0, low = 0 } = rows[0] ?? {};
+  byId("sold-out-count").textContent = rows.length ? `${gone ? count(gone) : "nothing"} sold out, ${low ? count(low) : "nothing"} running low` : "";
+  if (nothing(byId("stock"), rows, "No stock yet.")) return;
   keyed(byId("stock"), rows, {
     key: (row) => row.variant_id,
     make: () => make("li", {
@@ -159,6 +164,7 @@ export function stock(rows) {
     }),
     fill: (child, row) => {
       const [product, left, sku, state] = child.children;
+      child.className = row.state.replace(" ", "-");
       product.textContent = product.title = [row.product, row.variant].filter(Boolean).join(" · ");
       left.textContent = count(row.on_hand);
       sku.textContent = row.sku;

@@ -1,6 +1,6 @@
 // Small movements that say "this changed": numbers that tick, rows that slide to their new place.
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+export const still = matchMedia("(prefers-reduced-motion: reduce)");
 const running = new WeakMap();
 
 /** Let an element's number run from what it shows to `value`. */

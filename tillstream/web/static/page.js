@@ -1,13 +1,15 @@
 // The page: listens to the server's events and hands each part its news.
 
 import { Area } from "./charts.js";
-import { closable, explainable } from "./explain.js";
 import { clock, count, money } from "./format.js";
 import { arrived, health } from "./health.js";
 import { bars, broken, figures, funnel, orders, stock } from "./lists.js";
+import { CityMap } from "./map.js";
+import { tellStories } from "./story.js";
+import { follow } from "./stream.js";
 
-const SILENCE_MS = 5000;
 const SPEAK_EVERY_MS = 60000;
+const LISTED_CITIES = 8;
 const FUNNEL = {
   steps: ["placed", "paid", "shipped", "delivered"],
   exits: ["payment_failed", "cancelled", "returned", "refunded"],
@@ -15,30 +17,24 @@ const FUNNEL = {
 
 const byId = (id) => document.getElementById(id);
 const area = new Area(byId("revenue"));
-const known = { panels: {}, status: {}, currency: "USD", zone: "UTC", heardAt: null, opened: false, lost: false };
-let stream = null;
+const known = { panels: {}, status: {}, currency: "USD", zone: "UTC", opened: false, lost: false };
+let country = null;
+let newestOrder = null;
 let spokenAt = 0;
 
-function listen() {
-  stream?.close();
-  stream = new EventSource("/events");
-  stream.addEventListener("state", (event) => hear(JSON.parse(event.data)));
-  stream.addEventListener("error", () => lose());
-}
+const map = new CityMap(byId("map"), byId("map-views"), (name) => {
+  country = name;
+  cities();
+});
 
 function hear(news) {
-  known.heardAt = Date.now();
   known.opened = true;
   known.status = news.status;
   known.currency = news.currency;
   known.zone = news.time_zone;
   Object.assign(known.panels, news.panels);
-  if (known.lost) {
-    known.lost = false;
-    byId("lost").hidden = true;
-    byId("spoken").textContent = "Connected again.";
-  }
   if (news.committed_at) arrived(news.committed_at);
+  document.body.classList.remove("loading");
   show(Object.keys(news.panels));
   health(known.status, known);
   speak();
@@ -48,6 +44,17 @@ function rows(name) {
   return known.panels[name]?.rows ?? [];
 }
 
+function cities() {
+  const wanted = rows("top_cities").filter((row) => country === null || row.country === country);
+  bars(byId("cities"), wanted.slice(0, LISTED_CITIES), { name: "city", currency: known.currency });
+}
+
+/** Let the map show where the newest orders go. */
+function ring(latest) {
+  for (const row of latest) if (newestOrder !== null && row.order_id > newestOrder) map.ring(row.city_id);
+  newestOrder = Math.max(newestOrder ?? 0, ...latest.map((row) => row.order_id));
+}
+
 function show(changed) {
   const draw = {
     today: () => figures(known.panels, known),
@@ -55,25 +62,36 @@ function show(changed) {
     revenue_per_minute: () => area.show(rows("revenue_per_minute"), known),
     top_products: () => bars(byId("products"), rows("top_products"), { name: "product", currency: known.currency }),
     top_categories: () => bars(byId("categories"), rows("top_categories"), { name: "category", currency: known.currency }),
-    top_cities: () => bars(byId("cities"), rows("top_cities"), { name: "city", currency: known.currency }),
+    top_cities: () => {
+      map.show(rows("top_cities"), known);
+      cities();
+    },
     order_funnel: () => funnel(rows("order_funnel")[0], FUNNEL),
-    latest_orders: () => orders(rows("latest_orders"), known),
+    latest_orders: () => {
+      orders(rows("latest_orders"), known);
+      ring(rows("latest_orders"));
+    },
     sold_out: () => stock(rows("sold_out")),
   };
   for (const name of changed) {
     draw[name]?.();
     broken(name, known.panels[name].error);
   }
-  byId("empty").hidden = (known.status.phase ?? "live") !== "live" || Number(rows("order_funnel")[0]?.placed ?? 0) > 0;
+  const phase = known.status.phase ?? "live";
+  byId("empty").hidden = phase !== "live" || Number(rows("order_funnel")[0]?.placed ?? 0) > 0;
 }
 
-function lose() {
-  if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 1000);
-  if (known.lost) return;
+function lose(heardAt) {
   known.lost = true;
-  byId("lost-since").textContent = known.heardAt ? clock(known.heardAt, undefined, { seconds: true }) : "before";
+  byId("lost-since").textContent = heardAt ? clock(heardAt, undefined, { seconds: true }) : "before";
   byId("lost").hidden = false;
   health(known.status, known);
+}
+
+function find() {
+  known.lost = false;
+  byId("lost").hidden = true;
+  byId("spoken").textContent = "Connected again.";
 }
 
 /** Say the key numbers now and then to those who can't see them. */
@@ -84,16 +102,10 @@ function speak() {
   byId("spoken").textContent = `Revenue today ${money(today.revenue, known.currency)}, ${count(today.orders)} orders.`;
 }
 
-function watch() {
-  if (known.opened && !known.lost) health(known.status, known);
-  if (known.heardAt && Date.now() - known.heardAt > SILENCE_MS) {
-    lose();
-    if (stream.readyState === EventSource.OPEN) listen();
-  }
-}
-
-explainable(document);
-closable();
+tellStories(document, known);
 figures({}, known);
-listen();
-setInterval(watch, 1000);
+follow({ hear, lose, find });
+// Ages grow though nothing is heard.
+setInterval(() => {
+  if (known.opened && !known.lost) health(known.status, known);
+}, 1000);
