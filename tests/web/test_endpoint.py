@@ -292,9 +292,3 @@ def test_a_foreign_host_name_is_not_answered(world: World) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", ""):
         assert world.ask("select 1", headers={"Host": host}).status_code == 421
     assert world.ask("select 1", headers={"Host": f"localhost:{world.port}"}).is_success
-
-
-def test_native_block_compression_is_refused_with_words(world: World) -> None:
-    answer = world.ask("select 1", params={"compress": "1"})
-    assert answer.status_code == 501
-    assert "switch it off" in answer.text

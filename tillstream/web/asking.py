@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.to_thread
 from starlette.requests import Request as HttpRequest
 
 from tillstream.web import guard, limits
+from tillstream.web.blocks import out_of_blocks
 from tillstream.web.credentials import Credentials, credentials
 from tillstream.web.engine import STREAMABLE_FORMATS, Request
 from tillstream.web.sessions import DEFAULT_TIMEOUT
@@ -82,6 +84,8 @@ def _limited(asked: Asked) -> Asked:
 
 async def _statement(http: HttpRequest, given: Mapping[str, str], limit: int) -> Statement:
     body = await _body(http, limit)
+    if given.get("decompress") == "1":
+        body = await anyio.to_thread.run_sync(out_of_blocks, body, limit)
     query = given.get("query", "").encode()
     statement = parse(query + b"\n" + body if query and body else query or body)
     if not statement.first_word:
@@ -91,8 +95,6 @@ async def _statement(http: HttpRequest, given: Mapping[str, str], limit: int) ->
     if statement.reads_input:
         # The embedded engine would take it and insert nothing.
         raise Refused(48, "insert … select from input() is not supported; insert the data itself", "NOT_IMPLEMENTED")
-    if given.get("compress") == "1" or given.get("decompress") == "1":
-        raise Refused(48, "ClickHouse's own block compression is not supported; switch it off", "NOT_IMPLEMENTED")
     return statement
 
 

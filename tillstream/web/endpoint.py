@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 import anyio
@@ -22,6 +23,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.web import asking, guard
 from tillstream.web.asking import Asked
+from tillstream.web.blocks import in_blocks
 from tillstream.web.engine import Answer, Handle, kill
 from tillstream.web.sessions import Sessions
 from tillstream.web.statement import parse
@@ -100,7 +102,8 @@ class Endpoint:
             as_parsed = parse(handle.as_parsed(request.statement.sql))
             guard.check(as_parsed, self._table_functions, request.parameters)
             handle.lock()
-        return handle.stream(request, asked.mark) if asked.streams else handle.run(request, asked.mark)
+        answer = handle.stream(request, asked.mark) if asked.streams else handle.run(request, asked.mark)
+        return replace(answer, chunks=_in_blocks(answer.chunks, asked.streams)) if asked.in_blocks else answer
 
     def _handle(self, asked: Asked, stack: ExitStack) -> Handle:
         if not asked.session_id:
@@ -188,10 +191,28 @@ async def _while_there(http: HttpRequest, work: Callable[[], Awaitable[Result]])
     return outcome[0]
 
 
-def _finish(chunks: Iterator[bytes], stack: ExitStack) -> None:
+def _in_blocks(chunks: Iterator[bytes], streams: bool) -> Iterator[bytes]:
+    packed = _packed(chunks)
+    # What is complete is packed here, in a thread, and not where it is sent.
+    return packed if streams else iter([b"".join(packed)])
+
+
+def _packed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        for chunk in chunks:
+            yield from in_blocks(chunk)
+    finally:
+        _close(chunks)
+
+
+def _close(chunks: Iterator[bytes]) -> None:
     close = getattr(chunks, "close", None)
     if close is not None:
         close()
+
+
+def _finish(chunks: Iterator[bytes], stack: ExitStack) -> None:
+    _close(chunks)
     stack.close()
 
 
