@@ -11,7 +11,7 @@ from tests.live.shop import Shop
 from tests.services.models import PROFILE
 from tests.services.postgres import Database
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
-from tillstream.flow.pump import Pump
+from tillstream.flow.pump import Pump, Watcher
 from tillstream.quality.report import Report
 from tillstream.quality.verify import Subject, Verifier
 from tillstream.simulate.schema import create_schema
@@ -24,7 +24,7 @@ DEADLINE = 60.0
 class Whole:
     """The demo store's schema, empty, followed into every layer."""
 
-    def __init__(self, database: Database, shop: Shop) -> None:
+    def __init__(self, database: Database, shop: Shop, watcher: Watcher | None = None) -> None:
         self.store = database.connection
         self.warehouse = shop.warehouse
         create_schema(database.url)
@@ -33,7 +33,7 @@ class Whole:
         self.source = PostgresSource(
             PostgresSettings(database.url, slot=name, publication=name, exclude=excluded), name
         )
-        self.pump = Pump(self.source, shop.destination, ClickHouseLedger(shop.warehouse), shop.layer)
+        self.pump = Pump(self.source, shop.destination, ClickHouseLedger(shop.warehouse), shop.layer, watcher)
         self.verifier = Verifier(
             database.url,
             shop.warehouse,
