@@ -78,7 +78,7 @@ def cost(plan: Plan) -> list[Turn]:
         return found
 
     largest = plan.orders * max(plan.growth) / 1_000_000
-    return [Turn("cost", STORE + DEPLOY + 20 + 30 * largest, measure)]
+    return [Turn("cost", STORE + DEPLOY + 120 + 30 * largest, measure)]
 
 
 def memory(plan: Plan) -> list[Turn]:
@@ -96,10 +96,10 @@ def panels(plan: Plan) -> list[Turn]:
     """How long the page's queries take while changes flow."""
 
     def measure(site: Site) -> Found:
-        steps = plan.load_rate * (plan.seconds * 2 + 10) // CHANGES_A_STEP
+        steps = plan.load_rate * (plan.seconds * 2 + 5) // CHANGES_A_STEP
         return {"panels": [measured("panels", site.url, site.live, plan.name, site.steps(steps))]}
 
-    return [Turn("panels", 8 + plan.seconds * 2, measure)] * plan.runs
+    return [Turn("panels", 6 + plan.seconds * 1.5, measure)] * plan.runs
 
 
 INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {

@@ -23,7 +23,7 @@ def main() -> None:
     url, folder, plan, step = sys.argv[1], Path(sys.argv[2]), PLANS[sys.argv[3]], int(sys.argv[4])
     with product(url, folder) as running, running.viewer(), changing(url, Load(plan.load_rate, step)):
         time.sleep(1)
-        found = asked(running, plan.seconds * 2)
+        found = asked(running, plan.seconds * 1.5)
     values: dict[str, float] = {"questions": sum(map(len, found.values()))}
     for name, took in found.items():
         p50, p99 = np.percentile(np.array(took) * 1000, [50, 99])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import page
-from benchmarks.instruments import INSTRUMENTS, turns
+from benchmarks.instruments import DEPLOY, INSTRUMENTS, STORE, turns
 from benchmarks.measure import summaries
 from benchmarks.plan import FULL, QUICK
 from benchmarks.run import asked
@@ -46,7 +46,7 @@ def test_an_unknown_instrument_is_refused_with_the_known_ones(capsys: pytest.Cap
 
 
 def test_everything_fits_into_twenty_minutes() -> None:
-    assert sum(turn.seconds for turn in turns(FULL, list(INSTRUMENTS))) < 19 * 60
+    assert STORE + DEPLOY + sum(turn.seconds for turn in turns(FULL, list(INSTRUMENTS))) < 20 * 60
 
 
 def test_a_summary_has_median_and_range() -> None:
