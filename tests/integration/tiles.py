@@ -41,71 +41,79 @@ def on_the_page(page: Page) -> dict[str, Any]:
 
 def in_the_store(store: psycopg.Connection) -> dict[str, Any]:
     """The same texts, from queries on the source."""
+    return {**_today(store), **_rankings(store), **_orders(store), **_stock(store)}
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return store.execute(query).fetchall()  # type: ignore[arg-type]  # a text of ours
 
-    def amounts(select: str) -> list[list[str]]:
-        return [[name, money(value)] for name, value in rows(select)]
-
-    ((revenue, orders, counted, units),) = rows(
+def _today(store: psycopg.Connection) -> dict[str, Any]:
+    ((revenue, orders, counted, units, minute),) = _rows(
+        store,
         f"select coalesce(sum(o.total_amount) filter (where {COUNTED}), 0), count(*),"
-        f" count(*) filter (where {COUNTED}), coalesce(sum((select sum(quantity) from order_lines l"
-        f" where l.order_id = o.id)) filter (where {COUNTED}), 0) from orders o where {TODAY}"
+        f" count(*) filter (where {COUNTED}),"
+        " coalesce(sum((select sum(quantity) from order_lines l where l.order_id = o.id))"
+        f" filter (where {COUNTED}), 0),"
+        f" coalesce(sum(o.total_amount) filter (where {COUNTED} and o.placed_at >= date_trunc('minute', now())), 0)"
+        f" from orders o where {TODAY}",
     )
-    lines = (
-        f"from orders o join order_lines l on l.order_id = o.id join products p on p.id = l.product_id where {COUNTED}"
-    )
-    placed = "from orders o join addresses a on a.id = o.shipping_address_id join cities c on c.id = a.city_id"
-    states = dict(rows("select status::text, count(*) from orders group by status"))
-    steps = [
-        sum(states.values()),
-        sum(states.get(each, 0) for each in ("paid", "shipped", "delivered", "returned", "refunded")),
-        sum(states.get(each, 0) for each in ("shipped", "delivered", "returned")),
-        sum(states.get(each, 0) for each in ("delivered", "returned")),
-    ]
+    registered = TODAY.replace("placed_at", "created_at")
     return {
         "revenue": money(revenue),
         "orders": f"{orders:,}",
         "average_order": money(round(revenue / counted, 2)) if counted else "\N{EN DASH}",
         "units": f"{units:,}",
-        "customers": rows(f"select count(*)::text from customers o where {TODAY.replace('placed_at', 'created_at')}")[
-            0
-        ][0],
-        "products": amounts(
-            f"select p.name, sum(l.total_amount) {lines} and {WEEK} group by p.id order by 2 desc, p.id limit 8"
-        ),
-        "categories": amounts(
-            f"select (select name from categories where id = p.category_id), sum(l.total_amount) {lines}"
-            " group by p.category_id order by 2 desc, p.category_id limit 8"
-        ),
-        "cities": amounts(
-            f"select c.name, sum(o.total_amount) {placed} where {COUNTED} and {WEEK}"
-            " group by c.id order by 2 desc, c.id limit 8"
-        ),
-        "circles": rows(f"select count(distinct c.id) {placed} where {COUNTED} and {WEEK}")[0][0],
-        "funnel": [f"{step:,}" for step in steps],
-        "exits": [f"{states.get(exit, 0):,}" for exit in ("payment_failed", "cancelled", "returned", "refunded")],
+        "minute": money(minute),
+        "customers": f"{_rows(store, f'select count(*) from customers o where {registered}')[0][0]:,}",
+    }
+
+
+def _rankings(store: psycopg.Connection) -> dict[str, Any]:
+    sold = "from orders o join order_lines l on l.order_id = o.id join products p on p.id = l.product_id"
+    placed = "from orders o join addresses a on a.id = o.shipping_address_id join cities c on c.id = a.city_id"
+    queries = {
+        "products": f"select p.name, sum(l.total_amount) {sold} where {COUNTED} and {WEEK}"
+        " group by p.id order by 2 desc, p.id limit 8",
+        "categories": "select (select name from categories where id = p.category_id), sum(l.total_amount)"
+        f" {sold} where {COUNTED} group by p.category_id order by 2 desc, p.category_id limit 8",
+        "cities": f"select c.name, sum(o.total_amount) {placed} where {COUNTED} and {WEEK}"
+        " group by c.id order by 2 desc, c.id limit 8",
+    }
+    circles = _rows(store, f"select count(distinct c.id) {placed} where {COUNTED} and {WEEK}")[0][0]
+    ranked = {name: [[each, money(value)] for each, value in _rows(store, query)] for name, query in queries.items()}
+    return {**ranked, "circles": circles}
+
+
+def _orders(store: psycopg.Connection) -> dict[str, Any]:
+    states = dict(_rows(store, "select status::text, count(*) from orders group by status"))
+    reached = [
+        tuple(states),
+        ("paid", "shipped", "delivered", "returned", "refunded"),
+        ("shipped", "delivered", "returned"),
+        ("delivered", "returned"),
+    ]
+    latest = "select id, total_amount, status::text from orders order by placed_at desc, id desc limit 10"
+    return {
+        "funnel": [f"{sum(states.get(state, 0) for state in step):,}" for step in reached],
+        "exits": [f"{states.get(state, 0):,}" for state in ("payment_failed", "cancelled", "returned", "refunded")],
         "latest": [
-            [f"#{number}", money(total), state.replace("_", " ")]
-            for number, total, state in rows(
-                "select id, total_amount, status::text from orders order by placed_at desc, id desc limit 10"
-            )
+            [f"#{number}", money(total), state.replace("_", " ")] for number, total, state in _rows(store, latest)
         ],
+    }
+
+
+def _stock(store: psycopg.Connection) -> dict[str, Any]:
+    least = (
+        "select p.name, v.title, sum(s.on_hand) from stock_levels s join variants v on v.id = s.variant_id"
+        " join products p on p.id = v.product_id group by v.id, v.title, p.name order by 3, v.id limit 8"
+    )
+    return {
         "stock": [
             [" · ".join(part for part in (product, variant) if part), f"{left:,}"]
-            for product, variant, left in rows(
-                "select p.name, v.title, sum(s.on_hand) from stock_levels s join variants v on v.id = s.variant_id"
-                " join products p on p.id = v.product_id group by v.id, v.title, p.name order by 3, v.id limit 8"
-            )
-        ],
-        "minute": money(
-            rows(
-                f"select coalesce(sum(o.total_amount), 0) from orders o where {COUNTED}"
-                " and o.placed_at >= date_trunc('minute', now())"
-            )[0][0]
-        ),
+            for product, variant, left in _rows(store, least)
+        ]
     }
+
+
+def _rows(store: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
+    return store.execute(query).fetchall()
 
 
 def money(value: Decimal) -> str:
