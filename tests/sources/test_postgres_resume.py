@@ -65,6 +65,18 @@ def test_a_snapshot_survives_a_break_after_every_batch(database: Database) -> No
     assert len(snapshot) < 90 * 3 + round * 3
 
 
+def test_small_tables_share_a_batch_and_a_break_goes_on_behind_it(database: Database) -> None:
+    for table, count in zip(TABLES, (12, 14, 8), strict=True):
+        database.run(
+            f"create table {table} (id int primary key)", f"insert into {table} select generate_series(1, {count})"
+        )
+    shop = Shop(database, limits=SMALL)
+    (first,) = first_batches(shop, 1)
+    assert first.row_counts == {"a": 12, "b": 14}
+    shop.read()
+    assert len(rows_of([batch for batch in shop.batches if batch.is_snapshot])) == 34
+
+
 KEYS = {
     "two columns": ("a int, b text, primary key (b, a)", "g % 7, 'k' || g", "b, a"),
     "odd text": ("a text primary key", r"E'q''\\' || E'\t' || g || E'\n'", "a"),

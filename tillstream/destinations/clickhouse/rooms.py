@@ -80,13 +80,15 @@ class Rooms:
 
     def _build(self, layout: Table) -> None:
         run = self._warehouse.execute
-        self._refuse_strangers(layout)
+        found = self._refuse_strangers(layout)
         run(layouts.create_bronze(layout))
         run(layouts.create_mirror(layout))
-        self._alter("bronze", layout, layouts.bronze_columns(layout))
-        self._alter("mirror", layout, layouts.mirror_columns(layout))
+        if found:
+            self._alter("bronze", layout, layouts.bronze_columns(layout))
+            self._alter("mirror", layout, layouts.mirror_columns(layout))
         run(layouts.create_feed(layout))
-        run(layouts.modify_feed(layout))
+        if found:
+            run(layouts.modify_feed(layout))
         run(layouts.create_json_view(layout))
 
     def _alter(self, database: str, layout: Table, wanted: Mapping[str, str]) -> None:
@@ -111,8 +113,11 @@ class Rooms:
         if steps:
             self._warehouse.execute(f"alter table {database}.{quoted(name)} {', '.join(steps)}")
 
-    def _refuse_strangers(self, layout: Table) -> None:
-        """Something else may already have a name we need, for example the view of another table."""
+    def _refuse_strangers(self, layout: Table) -> bool:
+        """Something else may already have a name we need, for example the view of another table.
+
+        Whether anything of ours is there already.
+        """
         name = layout.warehouse_name
         needed = {
             ("bronze", name): "MergeTree",
@@ -131,6 +136,7 @@ class Rooms:
                     detail=f"A {engine} has it.",
                     hint=f"Leave {layout.full_name} out (till.toml, `exclude`), or rename it in the store.",
                 )
+        return bool(found)
 
 
 def _fingerprint(layout: Table) -> str:

@@ -60,13 +60,24 @@ class Snapshot:
             # Each batch waits for the next one, so that the last of a table can say that the table is finished.
             for changes, reached in self._pieces(connection, snapshot.lsn):
                 self.place = reached
-                if held is not None and changes:
+                if held is not None and self._fit_together(held[0], changes):
+                    held = (*held[0], *changes), reached
+                    continue
+                if held is not None:
                     number += 1
                     yield _batch(after, held, number)
                     after = held[1].position(number)
-                held = (changes, reached) if changes else held and (held[0], reached)
+                held = (changes, reached) if changes else None
             if held is not None and not self._stopped():
                 yield _batch(after, held, number + 1)
+
+    def _fit_together(self, first: tuple[Changes, ...], second: tuple[Changes, ...]) -> bool:
+        """Whether both make one batch; no changes fit to any. Small tables would not be worth one each."""
+        both = (*first, *second)
+        size = sum(len(changes.rows.data) for changes in both if isinstance(changes.rows, TabSeparated))
+        limits = self._settings.limits
+        row_count = sum(changes.row_count for changes in both)
+        return not second or (size <= limits.bytes and row_count <= limits.rows * _ROWS_FACTOR)
 
     def _estimate(self, connection: psycopg.Connection) -> None:
         """The planner knows the size of a table that was never analysed, too."""
