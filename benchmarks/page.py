@@ -148,9 +148,9 @@ _EXPLAINED = """
   reads the same changes into `/dev/null`, and our own source decodes them for nobody.
 - **Freshness**: the same mix at a steady rate. Ten orders a second beside it fall each into a minute of its own. Woken
   by each landing, a query looks for those minutes in `live.sales_by_minute`; the clock runs from the store's own time
-  of commit until the query has returned.
+  of commit until the query has returned; what the query itself takes is a part of it, and shown.
 - **Panels**: each query of the page, one after the other on one connection to the ClickHouse endpoint, 40 a second, at
-  1,000 changes/s, while somebody else has the page open.
+  1,000 changes/s, while somebody else has the page open. `select 1` shows what the way there and back takes.
 - **Memory**: the resident memory of `till run`, read from outside. Its peaks are those of the stretch that is named.
 - **Cost**: the product's own destination and live layer bring in batches of the mix, without a pump, at 1, 10 and 100
   times the store's year of history. The longer histories are made inside the warehouse: mirrors, links and facts get

@@ -14,6 +14,8 @@ from benchmarks.plan import PLANS
 from benchmarks.product import Product, product
 
 PARAMETERS = {"currency": "USD", "zone": "UTC"}
+# What the way there and back takes.
+NOTHING = "select_1"
 # One viewer asks this often; without a pause the questions themselves would be the load.
 ASKED_A_SECOND = 40
 
@@ -28,13 +30,14 @@ def main() -> None:
     for name, took in found.items():
         p50, p99 = np.percentile(np.array(took) * 1000, [50, 99])
         values |= {f"{name}_p50_ms": p50, f"{name}_p99_ms": p99}
-    values["slowest_p99_ms"] = max(value for name, value in values.items() if name.endswith("_p99_ms"))
+    of_panels = [value for name, value in values.items() if name.endswith("_p99_ms") and not name.startswith(NOTHING)]
+    values["slowest_p99_ms"] = max(of_panels)
     print(json.dumps(values))
 
 
 def asked(running: Product, seconds: float) -> dict[str, list[float]]:
     """Seconds each question took, one after the other, by panel."""
-    panels = running.panels()
+    panels = {**running.panels(), NOTHING: "select 1"}
     found: dict[str, list[float]] = {name: [] for name in panels}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
