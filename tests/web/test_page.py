@@ -170,6 +170,14 @@ def test_the_page_is_locked_down(shop: Shop) -> None:
     assert httpx.get(shop.url, headers={"Host": "evil.example"}).status_code == 421
 
 
+def test_scripts_of_an_older_version_are_not_used_again(shop: Shop) -> None:
+    answer = get(shop, "/static/page.js")
+    assert answer.headers["cache-control"] == "no-cache"
+    again = httpx.get(f"{shop.url}/static/page.js", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert again.headers["cache-control"] == "no-cache"
+
+
 def test_two_servers_can_not_have_one_port(shop: Shop) -> None:
     port = int(shop.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 can't be used") as caught:

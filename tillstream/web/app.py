@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -63,7 +64,7 @@ def create_app(
             Route("/events", events),
             Route("/operations", operations_page),
             *api.ROUTES,
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", FreshFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Timed, tally=live.tally), Middleware(KnownHosts, token=token, public=public)],
         lifespan=lifespan,
@@ -74,6 +75,16 @@ def create_app(
     app.state.token = token
     app.state.actions = dict(actions or {})
     return app
+
+
+class FreshFiles(StaticFiles):
+    """Files that a browser asks about each time, so that none is left over from an older version."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        """As always, and to be checked before it is used again."""
+        response = super().file_response(*arguments, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 async def ping(_request: Request) -> Response:

@@ -58,12 +58,15 @@ export class Area {
       return;
     }
     const ticks = steps(Math.max(...this.rows.map((row) => row.value)));
-    const labels = ticks.map((tick) => money(tick, this.currency, { short: true }));
+    // Without a sale there is nothing to measure: a line at the bottom says enough.
+    const quiet = this.rows.every((row) => row.value === 0);
+    const labels = ticks.map((tick) => (quiet && tick ? "" : money(tick, this.currency, { short: true })));
     const edge = { left: 10 + 7 * Math.max(...labels.map((label) => label.length)), right: 12, top: 10, bottom: 24 };
     this.x = (place) => edge.left + ((width - edge.left - edge.right) * place) / (this.rows.length - 1);
     this.y = (value) => height - edge.bottom - ((height - edge.top - edge.bottom) * value) / ticks.at(-1);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     ticks.forEach((tick, place) => {
+      if (!labels[place]) return;
       svg.append(draw("line", { class: "rule", x1: edge.left, x2: width - edge.right, y1: this.y(tick), y2: this.y(tick) }));
       svg.append(draw("text", { class: "axis", x: edge.left - 8, y: this.y(tick) + 4, "text-anchor": "end" }, labels[place]));
     });

@@ -44,9 +44,10 @@ export class Lines {
     });
     const parts = width < 420 ? 2 : 4;
     const seconds = Date.parse(this.times.at(-1)) - Date.parse(this.times[0]) < FEW_MINUTES_MS;
-    for (let part = 0; part <= parts; part += 1) {
-      const place = Math.round(((this.times.length - 1) * part) / parts);
-      const anchor = part === 0 ? "start" : part === parts ? "end" : "middle";
+    const last = this.times.length - 1;
+    const places = new Set(Array.from({ length: parts + 1 }, (_, part) => Math.round((last * part) / parts)));
+    for (const place of places) {
+      const anchor = place === 0 ? "start" : place === last ? "end" : "middle";
       svg.append(draw("text", { class: "axis", x: this.x(place), y: height - 4, "text-anchor": anchor }, clock(this.times[place], undefined, { seconds })));
     }
     if (shownLimit !== null) svg.append(draw("line", { class: "limit", x1: left, x2: width - 10, y1: this.y(shownLimit), y2: this.y(shownLimit) }));

@@ -14,6 +14,9 @@ const FIGURES = [
   { panel: "new_customers", column: "customers", label: "New customers today", unit: "count", whole: true },
 ];
 
+// Less of a change than can be written with one digit.
+const SAME = 0.0005;
+
 /** Fill the row of figures. Yesterday's value is that of the same hours, unless the figure is of a whole day. */
 export function figures(panels, { currency }) {
   const shown = FIGURES.map((figure) => ({ ...figure, row: panels[figure.panel]?.rows?.[0] ?? {} }));
@@ -53,6 +56,10 @@ function compare(element, today, yesterday, figure, show) {
     return;
   }
   const change = times - 1;
+  if (Math.abs(change) < SAME) {
+    element.textContent = "as yesterday";
+    return;
+  }
   const up = change >= 0;
   const mark = make("b", { className: up ? "up" : "down", text: `${up ? "▲" : "▼"} ${percent(Math.abs(change))}` });
   element.replaceChildren(mark, " vs yesterday");

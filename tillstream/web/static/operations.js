@@ -7,6 +7,7 @@ import { follow } from "./stream.js";
 
 const EVERY_MS = 2000;
 const MUCH = 0.5;
+const NOTHING = "nothing landed in the newest minute";
 
 const byId = (id) => document.getElementById(id);
 const seconds = (value) => (value === null || value === undefined ? "–" : duration(value * 1000));
@@ -81,8 +82,8 @@ function meters(now) {
   const exact = verification?.exact;
   byId("meters").replaceChildren(
     meter("Behind the store", seconds(lag.seconds), `${bytes(lag.behind_bytes)} of log`),
-    meter("Fresh within, p99", seconds(freshness.all.p99_seconds), `p50 ${seconds(freshness.all.p50_seconds)} · on the page p99 ${seconds(freshness.page.p99_seconds)}`),
-    meter("Changes a second", whole(throughput.changes_per_second), `batches of ${whole(batches.rows.p50)} rows in ${seconds(batches.seconds.p50)}, p99 ${seconds(batches.seconds.p99)}`),
+    meter("Fresh within, p99", seconds(freshness.all.p99_seconds), freshness.all.p50_seconds === null ? NOTHING : `p50 ${seconds(freshness.all.p50_seconds)} · on the page p99 ${seconds(freshness.page.p99_seconds)}`),
+    meter("Changes a second", whole(throughput.changes_per_second), batches.rows.p50 === null ? NOTHING : `batches of ${whole(batches.rows.p50)} rows in ${seconds(batches.seconds.p50)}, p99 ${seconds(batches.seconds.p99)}`),
     meter("Log kept for us", bytes(slot?.retained_bytes), slot ? `slot ${slot.state ?? "unknown"}${budget}` : "no slot", { used: slot?.used_fraction }),
     meter("Memory", bytes(process.resident_bytes), `peak ${bytes(process.peak_bytes)} · engine ${bytes(process.engine_bytes)}`),
     meter("Verified", exact === true ? "Exact" : exact === false ? "Different" : "Not yet",
