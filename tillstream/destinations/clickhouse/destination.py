@@ -146,6 +146,9 @@ class ClickHouseDestination:
         self._warehouse.execute(layouts.truncate_query(layout, number) + _AGAIN)
 
     def _quarantine(self, layout: Table, number: int) -> None:
+        suspects = quarantine.suspects_query(layout, number)
+        if suspects is None or not self._warehouse.value(suspects):
+            return
         query = quarantine.unfit_query(layout, self._stream, number)
         if query is not None:
             self._warehouse.execute(query)

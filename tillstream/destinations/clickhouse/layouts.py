@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
-from tillstream.destinations.clickhouse.types import mirror_type, parsed, unfit
+from tillstream.destinations.clickhouse.types import fits, mirror_type, parsed, suspicious
 
 # Enough for every batch that could be sent again, and small enough to be read at each start.
 DEDUPLICATION = "non_replicated_deduplication_window = 1000"
@@ -162,10 +162,16 @@ def unfit_columns(table: Table) -> Sequence[tuple[Column, str]]:
     found = []
     for column in table.columns:
         text = f"{ROW}.{quoted(column.name)}"
-        condition = unfit(text, column.type, in_key=column.name in table.key)
-        if condition is not None:
-            found.append((column, condition))
+        fitting = fits(text, column.type, in_key=column.name in table.key)
+        if fitting is not None:
+            found.append((column, f"(isNotNull({text}) and not ifNull({fitting}, 0))"))
     return found
+
+
+def suspicious_rows(table: Table) -> str | None:
+    """SQL that finds the rows that may have a text the mirror can't hold; None if none ever has."""
+    conditions = [suspicious(f"{ROW}.{quoted(column.name)}", column.type) for column in table.columns]
+    return " or ".join(condition for condition in conditions if condition) or None
 
 
 def _declared(columns: dict[str, str]) -> str:

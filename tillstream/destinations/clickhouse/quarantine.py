@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tillstream.change import Column, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
-from tillstream.destinations.clickhouse.layouts import ROW, bronze_name, unfit_columns
+from tillstream.destinations.clickhouse.layouts import ROW, bronze_name, suspicious_rows, unfit_columns
 from tillstream.destinations.clickhouse.types import CALM, mirror_type
 
 QUARANTINE = "till.quarantine"
@@ -61,6 +61,14 @@ def suspicious(table: Table, rows: pa.Table) -> bool:
     return any(
         not _calm(column, rows.column(column.name)) for column in table.columns if column.name in rows.column_names
     )
+
+
+def suspects_query(table: Table, number: int) -> str | None:
+    """SQL that counts one batch's bronze rows that might not fit; None if all do. Cheap beside `unfit_query`."""
+    suspicious = suspicious_rows(table)
+    if suspicious is None:
+        return None
+    return f"select count() from {bronze_name(table)} as {ROW} where _till_batch = {number} and ({suspicious})"
 
 
 def unfit_query(table: Table, stream: str, number: int) -> str | None:
