@@ -75,6 +75,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         warehouse.close()
 
     def deploy_models() -> None:
+        _make_room(warehouse, source, destination)
         if not profile.views:
             return
         _deploy(project_of(settings, supervisor.url, token), layer)
@@ -118,6 +119,14 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     service = Server(app, settings.page.host, _port(settings))
     assembly = Assembly(supervisor, service, token, verifier, live, begin_anew)
     return assembly
+
+
+def _make_room(warehouse: Warehouse, source: PostgresSource, destination: ClickHouseDestination) -> None:
+    """A table without rows has none to make it known by, and models and people ask for it all the same."""
+    known = {name for (name,) in warehouse.rows("select name from system.tables where database = 'mirror'")}
+    for table in source.tables():
+        if table.warehouse_name not in known:
+            destination.ensure(table)
 
 
 def _live(settings: Settings, warehouse: Warehouse, supervisor: Supervisor) -> Live:

@@ -142,7 +142,16 @@ def _resolved(row: Row, given: _Given, folder: Path, variables: Mapping[str, str
     value, origin = given.value, given.origin
     if isinstance(value, dict):
         value, origin = _referred(row, given, folder, variables)
-    elif given.in_file and _is_secret(row) and (not _is_url(row) or Url(str(value)).has_password):
+    if _is_url(row) and isinstance(value, str) and not Url(value).is_url:
+        raise _wrong(
+            row, origin, value, 'expected a URL, with odd characters in the password as %40 for "@", %2F for "/"'
+        )
+    if (
+        not isinstance(given.value, dict)
+        and given.in_file
+        and _is_secret(row)
+        and (not _is_url(row) or Url(str(value)).has_password)
+    ):
         raise ConfigError(
             f'setting "{row.full_name}" in {origin} holds a secret',
             detail="Settings files get copied and committed; secrets stand in them only by reference.",

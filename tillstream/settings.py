@@ -58,12 +58,23 @@ class Url(Secret):
     @property
     def shown(self) -> str:
         """The URL with its password as stars."""
+        if not self.is_url:
+            return "***"
         password = urlsplit(self._value).password
         return self._value if password is None else self._value.replace(f":{password}@", ":***@", 1)
 
     @property
     def has_password(self) -> bool:
-        return urlsplit(self._value).password is not None
+        return not self.is_url or urlsplit(self._value).password is not None
+
+    @property
+    def is_url(self) -> bool:
+        """False where the end of the password, or of the host, can't be told: then nothing of it may be shown."""
+        try:
+            parts = urlsplit(self._value)
+            return parts.netloc.count("@") <= 1 and ("@" in parts.netloc or "@" not in parts.path)
+        except ValueError:
+            return False
 
 
 def setting(default: Any, help: str, *, check: Callable[[Any], str] = lambda _value: "") -> Any:

@@ -91,6 +91,14 @@ def test_init_refuses_what_is_no_database(tmp_path: Path) -> None:
     assert "secret" not in answer.err
 
 
+def test_init_shows_nothing_of_a_password_that_breaks_the_url(tmp_path: Path) -> None:
+    answer = till("init", "postgresql://u:pa@ss@host:5432/db", "--dir", tmp_path)
+
+    assert answer.status == 2
+    assert "%40" in answer.err
+    assert "ss@host" not in answer.out + answer.err
+
+
 def test_init_leaves_a_demo_alone(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
 

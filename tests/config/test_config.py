@@ -92,6 +92,9 @@ def test_a_setting_outside_its_section_is_refused(tmp_path: Path) -> None:
         ('[store]\ntime_zone = "Mars/Phobos"\n', 'expected a name like "Europe/Lisbon"'),
         ('[store]\ncurrency = "dollars"\n', 'expected three capitals, like "EUR"'),
         ("[page]\nport = 70000\n", "expected 0 to 65535"),
+        ('[source]\nurl = "postgresql://x:[::1/db"\n', "expected a URL"),
+        ('[source]\nurl = "postgresql://u:pa@ss@host/db"\n', '%40 for "@"'),
+        ('[source]\nurl = "postgresql://u:pa/ss@host/db"\n', '%2F for "/"'),
         ('[log]\nformat = "xml"\n', 'expected one of "text", "json"'),
     ],
 )
@@ -132,6 +135,13 @@ def test_a_password_in_the_file_is_refused_without_showing_it(tmp_path: Path) ->
     assert error.message == 'setting "source.url" in till.toml:2 holds a secret'
     assert "hunter2" not in str(error)
     assert "{ env = " in error.hint
+
+
+def test_a_url_may_name_several_hosts(tmp_path: Path) -> None:
+    url = "postgresql://till@one:5432,two:5433/db?target_session_attrs=read-write"
+    settings = load(settings_file(tmp_path, f'[source]\nurl = "{url}"\n'), {})
+
+    assert settings.source_url == url
 
 
 def test_a_url_without_a_password_may_stand_in_the_file(tmp_path: Path) -> None:

@@ -92,6 +92,36 @@ def test_every_type_compares_equal_with_its_mirror(session: psycopg.Connection, 
     assert (result.exact, result.row_count) == (True, 3)
 
 
+def test_a_table_without_a_mirror_is_exact_as_long_as_it_is_empty(
+    session: psycopg.Connection, warehouse: Warehouse
+) -> None:
+    warehouse.execute("create database if not exists mirror")
+    assert compared(session, warehouse).exact
+    session.execute("insert into thing (id) values (1), (2)")
+    result = compared(session, warehouse)
+    assert (result.different_rows, result.differences[0].found) == (2, "no such table")
+
+
+def test_values_beyond_the_mirror_differ_and_break_nothing(session: psycopg.Connection, warehouse: Warehouse) -> None:
+    beyond = {
+        "unbounded": ["NaN", "Infinity", "-Infinity", "1e300"],
+        "day": ["infinity", "0044-03-15 BC", "5874897-12-31"],
+        "local": ["-infinity", "294276-01-01", "4713-01-01 BC"],
+        "at": ["infinity", "294276-01-01 00:00:00+00", "0001-01-01 00:00:00+00 BC"],
+    }
+    values = [(column, value) for column, values in beyond.items() for value in values]
+    for number, (column, value) in enumerate(values, start=1):
+        session.execute(f"insert into thing (id, {column}) values ({number}, '{value}')")
+    mirrored(session, warehouse, THING)
+
+    result = compared(session, warehouse)
+
+    assert {(each.key, each.column, each.found) for each in result.differences} == {
+        (f"id = {number}", column, "null") for number, (column, _) in enumerate(values, start=1)
+    }
+    assert warehouse.value("select count() from till.quarantine final") == len(values)
+
+
 @pytest.mark.parametrize("column", [name for name in KINDS if name != "id"])
 def test_one_changed_value_is_named_with_both_sides(
     session: psycopg.Connection, warehouse: Warehouse, column: str

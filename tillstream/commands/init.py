@@ -23,6 +23,12 @@ def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
             detail=f"Known beginnings: {', '.join(SCHEMES)}.",
             hint="till init postgresql://user:password@host:5432/database",
         )
+    if not Url(url).is_url:
+        raise ConfigError(
+            "that is not a URL",
+            detail="The end of the password or of the host can't be told.",
+            hint='Write odd characters in the password as %40 for "@", %2F for "/", %3A for ":", %25 for "%".',
+        )
     path = folder / FILE_NAME
     if path.exists() and not replace:
         raise ConfigError(

@@ -48,7 +48,8 @@ def _postgres(value: str, kind: ColumnType) -> str:
         case "date":
             return f"case when isfinite({value}) then ({value} - date '1970-01-01')::text else {value}::text end"
         case "timestamp" | "timestamptz":
-            micros = f"(extract(epoch from {value}) * 1000000)::bigint::text"
+            # Not as a bigint: PostgreSQL's years go beyond what microseconds fit into.
+            micros = f"trim_scale(extract(epoch from {value}) * 1000000)::text"
             return f"case when isfinite({value}) then {micros} else {value}::text end"
         case "array":
             # ClickHouse has no null array: null and empty are the same there, so they compare equal.

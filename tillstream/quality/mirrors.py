@@ -29,6 +29,8 @@ def compare(moment: Moment, warehouse: Warehouse, table: Table) -> tuple[Compari
     source = f"{postgres_name(table.schema)}.{postgres_name(table.name)}"
     mirror = f"{PREFIX}mirror.{quoted(table.warehouse_name)}"
     known = _known_columns(warehouse, table)
+    if not known:
+        return _without_mirror(moment.store, source, result), []
     _look_at_new_columns(moment.store, source, table, known, result)
     table = replace(table, columns=tuple(column for column in table.columns if column.name in known))
     plan = _plan(warehouse, mirror, table)
@@ -46,6 +48,16 @@ def compare(moment: Moment, warehouse: Warehouse, table: Table) -> tuple[Compari
         keys += _compare_rows(plan, names, sides, result)
     result.seconds = time.monotonic() - begun
     return result, keys
+
+
+def _without_mirror(store: psycopg.Connection, source: str, result: Comparison) -> Comparison:
+    """A table has a mirror from its first row on."""
+    row = store.execute(f"select count(*) from {source}").fetchone()
+    result.row_count = result.different_rows = int(row[0]) if row else 0
+    if result.row_count:
+        said = f"{result.row_count} rows"
+        result.add(Difference("mirror", result.table, "all rows", "", "(whole table)", said, "no such table"))
+    return result
 
 
 def _known_columns(warehouse: Warehouse, table: Table) -> frozenset[str]:

@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
+
 from tillstream.change import Table
 from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.errors import SourceError, SourceUnreachable, without_values
 from tillstream.flow.pump import Pump
 from tillstream.live.definitions import Fact, Rollup
 from tillstream.quality import mirrors
@@ -27,6 +31,22 @@ from tillstream.quality.report import Comparison, Report
 from tillstream.quality.rewritten import clone_views
 
 Progress = Callable[[str], None]
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """What the store answers to a comparison's questions is the source's affair, not an accident of ours."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise SourceUnreachable("the store went away while it was compared", detail=str(error).strip()) from error
+    except psycopg.Error as error:
+        said = without_values(error.diag.message_primary or str(error))
+        raise SourceError(
+            "the store could not answer a question of the comparison",
+            detail=f"{said} (SQLSTATE {error.sqlstate})",
+            hint="If a table was changed or dropped just now, run it again.",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,7 @@ class Verifier:
 
         The result is kept in `till.verification`. Raises MomentMissed or SourceError if it can't compare.
         """
-        with self._one_at_a_time:
+        with self._one_at_a_time, _told_as_ours():
             report = self._compare(repair, tell)
             mended = {
                 (comparison.layer, comparison.table): comparison.repaired_rows for comparison in report.comparisons

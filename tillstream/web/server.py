@@ -97,6 +97,6 @@ class Server:
             raise ConfigError(
                 f"port {self._port} on {self._host} can't be used",
                 detail=str(error.strerror or error),
-                hint="Choose another `port` in till.toml; 0 takes a free one.",
+                hint="Choose another `port` (0 takes a free one) or `host` under [page] in till.toml.",
             ) from error
         return listener
