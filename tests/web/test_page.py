@@ -200,7 +200,8 @@ def acting(tmp_path: Path) -> Iterator[str]:
         raise LedgerError("the ledger says no", detail="because", hint="ask again")
 
     shop = open_shop(tmp_path / "warehouse")
-    server = Server(create_app(shop.warehouse, TOKEN, actions={"double": lambda a: {"n": a["n"] * 2}, "fail": fail}))
+    actions = {"double": lambda a: {"n": a["n"] * 2}, "fail": fail}
+    server = Server(create_app(shop.warehouse, TOKEN, actions=actions))
     yield server.start()
     server.stop()
     shop.warehouse.close()
@@ -218,6 +219,12 @@ def test_actions_need_the_token_and_answer_in_json(acting: str) -> None:
     assert httpx.post(f"{acting}/api/actions/halve", json={}, headers=bearer).json()["error"]["hint"] == (
         "There are: double, fail."
     )
+
+
+def test_an_action_that_breaks_says_so_in_json(acting: str) -> None:
+    answer = httpx.post(f"{acting}/api/actions/double", json={}, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"] == "unexpected KeyError"
 
 
 def test_an_action_that_fails_says_so_in_the_words_of_its_error(acting: str) -> None:

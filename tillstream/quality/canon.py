@@ -17,6 +17,9 @@ FIELD = "chr(31)"
 FIELD_CLICKHOUSE = r"'\x1f'"
 ROWS_A_RANGE = 5_000
 
+# A cast to text prints these in another way than the log and COPY do: without blanks at the end, with a mask.
+_CAST_IS_NOT_PRINT = frozenset({"character", "bpchar", "inet", "cidr"})
+
 
 def postgres_name(name: str) -> str:
     """An identifier in double quotes."""
@@ -25,7 +28,10 @@ def postgres_name(name: str) -> str:
 
 def postgres_text(column: Column) -> str:
     """The PostgreSQL expression of a column's text; null for null."""
-    return _postgres(postgres_name(column.name), column.type)
+    name = postgres_name(column.name)
+    if column.declared.split("(")[0] in _CAST_IS_NOT_PRINT:
+        return f"case when {name} is not null then format('%s', {name}) end"
+    return _postgres(name, column.type)
 
 
 def clickhouse_text(column: Column) -> str:

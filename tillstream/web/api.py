@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tillstream.errors import TillError
+from tillstream.errors import TillError, without_values
 from tillstream.web.credentials import has_token
 from tillstream.web.live import Live, brief
 from tillstream.web.metrics import render
@@ -101,6 +101,9 @@ async def act(request: Request) -> Response:
         return JSONResponse(dict(await anyio.to_thread.run_sync(action, arguments)))
     except TillError as error:
         return _error(409, error.message, detail=error.detail, hint=error.hint)
+    except Exception as error:  # whoever asked is told, and may tell us
+        said = without_values(str(error))[:300]
+        return _error(500, f"unexpected {type(error).__name__}", detail=said, hint="Please report this.")
 
 
 ROUTES = [
