@@ -64,7 +64,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     profile = profile_of(settings)
     warehouse = Warehouse(settings.warehouse_url)
     source = open_source(settings, url, profile)
-    destination = ClickHouseDestination(warehouse, _links(profile), source.name)
+    destination = ClickHouseDestination(warehouse, links_of(profile), source.name)
     ledger = ClickHouseLedger(warehouse)
     layer = LiveLayer(warehouse, profile)
     token = settings.page.token.reveal() if settings.page.token else secrets.token_urlsafe(24)
@@ -201,10 +201,12 @@ def log_end(url: str) -> int:
     return int(row[0])
 
 
-def _links(profile: Profile) -> Mapping[str, list[Link]]:
+def links_of(profile: Profile) -> Mapping[str, list[Link]]:
+    """The profile's links, by the warehouse name of the child's table."""
     links: dict[str, list[Link]] = {}
     for link in profile.links:
-        links.setdefault(link.table, []).append(Link(link.column, link.parent))
+        name = profile.warehouse_name(link.table)
+        links.setdefault(name, []).append(Link(link.column, profile.warehouse_name(link.parent)))
     return links
 
 

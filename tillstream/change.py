@@ -10,12 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-Dialect = Literal["postgres", "mysql", "plain"]
 
 
 class Op(StrEnum):
@@ -87,7 +84,6 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    dialect: Dialect = "postgres"
 
     @property
     def full_name(self) -> str:

@@ -71,11 +71,6 @@ class Project:
         path = self.folder / "target" / "run_results.json"
         return len(json.loads(path.read_text())["results"]) if path.is_file() else 0
 
-    def docs(self) -> Path:
-        """The models' documentation as one HTML page."""
-        self._dbt("docs", "generate", "--static")
-        return self.folder / "target" / "static_index.html"
-
     def _manifest(self) -> Mapping[str, Any]:
         manifest: Mapping[str, Any] = json.loads((self.folder / "target" / "manifest.json").read_text())
         return manifest

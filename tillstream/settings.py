@@ -112,7 +112,9 @@ class StoreSettings:
         "UTC", "The store's own time zone, for today on the page. Days in rollups are UTC.", check=_time_zone
     )
     currency: str = setting(
-        "USD", "The store's currency, shown beside amounts.", check=_fits("[A-Z]{3}", 'three capitals, like "EUR"')
+        "USD",
+        "The store's currency; the page shows orders in this one only.",
+        check=_fits("[A-Z]{3}", 'three capitals, like "EUR"'),
     )
 
 

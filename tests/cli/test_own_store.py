@@ -113,7 +113,7 @@ def test_init_says_what_is_wrong_with_the_database(tmp_path: Path) -> None:
 
     assert answer.status == 1
     assert "✗" in answer.out
-    assert (tmp_path / "till.toml").exists()
+    assert 'profile = "none"' in (tmp_path / "till.toml").read_text()
 
 
 def test_simulate_needs_a_store() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from tillstream.assembly import profile_of
+from tillstream.assembly import links_of, profile_of
+from tillstream.destinations.clickhouse.links import Link
 from tillstream.errors import ConfigError
 from tillstream.settings import Settings, StoreSettings
 from tillstream.stores.profile import Reach, known_profiles, load_profile, parse_profile
@@ -84,3 +86,11 @@ def test_a_profile_of_ones_own_is_found_beside_the_settings(tmp_path: Path) -> N
     (tmp_path / "store.toml").write_text(SMALL)
     settings = Settings(tmp_path, store=StoreSettings(profile="store.toml"))
     assert profile_of(settings) == parse_profile(SMALL, "store.toml")
+
+
+def test_links_of_a_schema_of_its_own_go_by_the_names_of_the_warehouse() -> None:
+    text = (resources.files("tillstream.stores") / "demo" / "store.toml").read_text(encoding="utf-8")
+    profile = parse_profile(text.replace('schema = "public"', 'schema = "shop"'), "store.toml")
+    links = links_of(profile)
+    assert links["shop_order_lines"] == [Link("order_id", "shop_orders")]
+    assert all(name.startswith("shop_") for name in links)

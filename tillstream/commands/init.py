@@ -9,7 +9,7 @@ from tillstream.commands.findings import checked_source, show_findings
 from tillstream.commands.output import Output
 from tillstream.config import FILE_NAME, environment, load
 from tillstream.errors import ConfigError, TillError
-from tillstream.settings import SECTIONS, Settings, SourceSettings, Url, shown, table_of_settings
+from tillstream.settings import NO_PROFILE, SECTIONS, Settings, SourceSettings, Url, shown, table_of_settings
 
 SECRET_FILE = "source.url"
 SCHEMES = ("postgresql://", "postgres://")
@@ -55,7 +55,7 @@ def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
 
 
 def _profile(settings: Settings) -> str:
-    """The profile that the store's tables fit; a store that can't be asked yet has the default."""
+    """The profile that the store's tables fit; none for a store that can't be asked yet."""
     from tillstream.assembly import open_source, recognised
 
     try:
@@ -65,7 +65,7 @@ def _profile(settings: Settings) -> str:
         finally:
             source.close()
     except TillError:
-        return settings.store.profile
+        return NO_PROFILE
 
 
 def text(source_url: str, profile: str) -> str:

@@ -84,10 +84,6 @@ def show_report(report: Mapping[str, Any], output: Output) -> None:
         output.say("different; `till verify --repair` mends it", "bold red")
 
 
-def _verdict(table: Mapping[str, Any]) -> str:
-    return "exact" if table["exact"] else f"{table['different_rows']:,} different"
-
-
 def _repaired(table: Mapping[str, Any]) -> str:
     return f"{table['repaired_rows']:,} repaired" if table["repaired_rows"] else ""
 

@@ -1,11 +1,11 @@
-"""After a crash: what a rollup should say of the buckets a batch touched, less what it says. Pure texts."""
+"""After a crash or tampering: what a rollup should say of its buckets, less what it says."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tillstream.destinations.clickhouse.client import quoted
+from tillstream.destinations.clickhouse.client import Warehouse, quoted
 from tillstream.live.definitions import Fact, Rollup
 
 
@@ -21,10 +21,29 @@ def touched_buckets(rollup: Rollup, fact: Fact, number: int) -> str:
     return f"select distinct {_listed(rollup.keys)} from ({over(rollup, fact, changes)}\n)"
 
 
-def difference(rollup: Rollup, fact: Fact, measures: Sequence[str], number: int) -> str:
-    """Per touched bucket that is wrong: its keys, and for each measure what it should be less what it is."""
+def correct(warehouse: Warehouse, rollup: Rollup, measures: Mapping[str, str], buckets: str = "") -> int:
+    """Make a rollup say what its fact says; returns how many buckets that took.
+
+    `measures` has the types of what it sums; `buckets`, the SQL of some keys, tells where to look. The pump must not
+    publish meanwhile.
+    """
+    names = list(measures)
+    if any("AggregateFunction" in kind for kind in measures.values()):
+        # States can't be taken back one by one.
+        warehouse.execute(f"truncate table {rollup.table} sync")
+        warehouse.execute(_insert(rollup, names, f"select {_listed([*rollup.keys, *names])} from ({rollup.sql}\n)"))
+        return 0
+    wrong = difference(rollup, names, buckets)
+    count = int(warehouse.value(f"select count() from ({wrong})"))
+    if count:
+        warehouse.execute(_insert(rollup, names, wrong))
+    return count
+
+
+def difference(rollup: Rollup, measures: Sequence[str], buckets: str = "") -> str:
+    """Per bucket that is wrong: its keys, and for each measure what it should be less what it is."""
     keys, values = _listed(rollup.keys), _listed(measures)
-    where = f" where ({keys}) in ({touched_buckets(rollup, fact, number)})" if rollup.keys else ""
+    where = f" where ({keys}) in ({buckets})" if rollup.keys and buckets else ""
     negated = ", ".join(f"-{quoted(name)} as {quoted(name)}" for name in measures)
     sums = ", ".join(f"sum(signed.{quoted(name)}) as {quoted(name)}" for name in measures)
     differs = " or ".join(f"sum(signed.{quoted(name)}) != 0" for name in measures)
@@ -38,15 +57,9 @@ def difference(rollup: Rollup, fact: Fact, measures: Sequence[str], number: int)
     )
 
 
-def insert(rollup: Rollup, measures: Sequence[str], rows: str) -> str:
-    """The insert of rows into a rollup."""
+def _insert(rollup: Rollup, measures: Sequence[str], rows: str) -> str:
     # A correction may well equal an earlier one; it must not be taken for a repetition.
     return f"insert into {rollup.table} ({_listed([*rollup.keys, *measures])}) {rows} settings insert_deduplicate = 0"
-
-
-def rebuild(rollup: Rollup, measures: Sequence[str]) -> str:
-    """The insert of a rollup's whole query."""
-    return insert(rollup, measures, f"select {_listed([*rollup.keys, *measures])} from ({rollup.sql}\n)")
 
 
 def _listed(names: Sequence[str]) -> str:

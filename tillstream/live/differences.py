@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.destinations.clickhouse.layouts import BY_KEY
 from tillstream.live.definitions import Fact
-from tillstream.live.touched import BATCHES_A_PARTITION, Touched, warehouse_name
+from tillstream.live.touched import BATCHES_A_PARTITION, Touched
 from tillstream.stores.profile import Profile
 
 _MARK = re.compile(r"true /\* only touched: (\w+)(?: by ([\w.]+)(\^?))? \*/")
@@ -109,19 +109,19 @@ class Differences:
 
     def _root_type(self, fact: Fact) -> str:
         root = self.profile.root(fact.root)
-        return self.types[warehouse_name(self.profile, root.table), root.key]
+        return self.types[self.profile.warehouse_name(root.table), root.key]
 
     def _end_type(self, name: str, upward: bool) -> str:
         """The type of the ids a link leads to: the parent's key going up, the child's going down."""
         link = self.profile.link(name)
         if upward:
-            return self.types[warehouse_name(self.profile, link.parent), link.parent_key]
-        child = warehouse_name(self.profile, link.table)
+            return self.types[self.profile.warehouse_name(link.parent), link.parent_key]
+        child = self.profile.warehouse_name(link.table)
         return self.types[child, self.keys[child][0]]
 
     def _link_name(self, name: str) -> str:
         table, _, column = name.partition(".")
-        return f"{warehouse_name(self.profile, table)}.{column}"
+        return f"{self.profile.warehouse_name(table)}.{column}"
 
 
 def stages_query(facts: Sequence[Fact], number: int) -> str:

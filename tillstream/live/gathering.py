@@ -16,7 +16,6 @@ from tillstream.destinations.clickhouse.client import Warehouse, literals
 from tillstream.destinations.clickhouse.links import LINKS
 from tillstream.live.definitions import Definitions
 from tillstream.live.differences import Differences
-from tillstream.live.touched import warehouse_name
 from tillstream.stores.profile import Profile, Reach
 
 Ids = Iterable[str]
@@ -104,7 +103,7 @@ class _Links:
 def _reaches(profile: Profile, changes: Changes) -> Iterator[tuple[str, Reach]]:
     for root in profile.roots:
         for reach in root.reaches:
-            if warehouse_name(profile, reach.table) == changes.table.warehouse_name:
+            if profile.warehouse_name(reach.table) == changes.table.warehouse_name:
                 yield root.name, reach
 
 
@@ -123,7 +122,7 @@ def _gather(result: Gathered, profile: Profile, changes: Changes, root: str, rea
     ids = _texts(changes.rows.column(reach.column))
     if reach.through:
         table, _, column = reach.through.partition(".")
-        result.asked.setdefault((root, f"{warehouse_name(profile, table)}.{column}"), set()).update(ids)
+        result.asked.setdefault((root, f"{profile.warehouse_name(table)}.{column}"), set()).update(ids)
         return
     result.found.setdefault(root, set()).update(ids)
     if f"{reach.table}.{reach.column}" in {link.name for link in profile.links}:

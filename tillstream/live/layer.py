@@ -205,18 +205,8 @@ class LiveLayer:
         return count
 
     def _mend_rollup(self, rollup: Rollup, number: int) -> int:
-        fact = self.definitions.fact(rollup.fact)
-        measures = self.measures(rollup)
-        if any("AggregateFunction" in kind for kind in measures.values()):
-            # States can't be taken back one by one.
-            self.warehouse.execute(f"truncate table {rollup.table}")
-            self.warehouse.execute(corrections.rebuild(rollup, list(measures)))
-            return 0
-        difference = corrections.difference(rollup, fact, list(measures), number)
-        count = int(self.warehouse.value(f"select count() from ({difference})"))
-        if count:
-            self.warehouse.execute(corrections.insert(rollup, list(measures), difference))
-        return count
+        buckets = corrections.touched_buckets(rollup, self.definitions.fact(rollup.fact), number)
+        return corrections.correct(self.warehouse, rollup, self.measures(rollup), buckets)
 
     def _facts_of(self, arrived: Arrived, touched: Touched) -> tuple[Fact, ...]:
         reached = {root.name for root in reached_roots(self.profile, arrived)}

@@ -33,17 +33,12 @@ class Arrived:
     truncated: frozenset[str] = frozenset()
 
 
-def warehouse_name(profile: Profile, table: str) -> str:
-    """The name of a profile's table in bronze and mirror."""
-    return table if profile.schema == "public" else f"{profile.schema}_{table}"
-
-
 def reached_roots(profile: Profile, arrived: Arrived) -> tuple[Root, ...]:
     """The roots that the batch's tables can reach."""
     return tuple(
         root
         for root in profile.roots
-        if any(warehouse_name(profile, table) in arrived.tables for table in root.tables())
+        if any(profile.warehouse_name(table) in arrived.tables for table in root.tables())
     )
 
 
@@ -143,7 +138,7 @@ class Touching:
         return f"{self._name(reach.table)}.{reach.column}"
 
     def _name(self, table: str) -> str:
-        return warehouse_name(self.profile, table)
+        return self.profile.warehouse_name(table)
 
 
 def _id_text(key: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
+from tillstream.live.corrections import correct
 from tillstream.live.definitions import Fact, Rollup
 from tillstream.quality.derived import bucketed, fact_columns, rollup_measures
 
@@ -34,7 +35,7 @@ def rebuild_facts(warehouse: Warehouse, fact: Fact) -> int:
 
 
 def rebuild_rollup(warehouse: Warehouse, rollup: Rollup) -> int:
-    """Make a rollup anew from the facts if any bucket differs. Returns how many did."""
+    """Insert the difference between a rollup and its query. Returns how many buckets were put right."""
     measures = rollup_measures(warehouse, rollup)
     right = bucketed(rollup, measures, f"({rollup.sql}\n)")
     there = bucketed(rollup, measures, rollup.table)
@@ -45,7 +46,5 @@ def rebuild_rollup(warehouse: Warehouse, rollup: Rollup) -> int:
         )
     )
     if count:
-        names = ", ".join(quoted(name) for name in (*rollup.keys, *measures))
-        warehouse.execute(f"truncate table {rollup.table} sync")
-        warehouse.execute(f"insert into {rollup.table} ({names}) select {names} from ({rollup.sql}\n){_AGAIN}")
+        correct(warehouse, rollup, measures)
     return count

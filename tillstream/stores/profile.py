@@ -68,7 +68,6 @@ class Profile:
     time_zone: str = "UTC"
     currency: str = "USD"
     excluded: frozenset[str] = frozenset()
-    personal: frozenset[str] = frozenset()
     links: tuple[Link, ...] = ()
     roots: tuple[Root, ...] = ()
 
@@ -86,9 +85,9 @@ class Profile:
                 return root
         raise KeyError(name)
 
-    def links_of(self, table: str) -> tuple[Link, ...]:
-        """The links whose child is that table."""
-        return tuple(link for link in self.links if link.table == table)
+    def warehouse_name(self, table: str) -> str:
+        """The name of one of the profile's tables in bronze and mirror."""
+        return table if self.schema == "public" else f"{self.schema}_{table}"
 
 
 def known_profiles() -> tuple[str, ...]:
@@ -125,7 +124,7 @@ def parse_profile(text: str, origin: str) -> Profile:
     if missing := [key for key in needed if key not in tree]:
         raise ConfigError(f'store profile "{origin}" lacks {", ".join(missing)}')
     columns = tree.get("columns", {})
-    _known(columns, ("excluded", "personal"), "[columns]", origin)
+    _known(columns, ("excluded",), "[columns]", origin)
     profile = Profile(
         name=tree["name"],
         schema=tree["schema"],
@@ -134,7 +133,6 @@ def parse_profile(text: str, origin: str) -> Profile:
         time_zone=tree.get("time_zone", "UTC"),
         currency=tree.get("currency", "USD"),
         excluded=frozenset(columns.get("excluded", ())),
-        personal=frozenset(columns.get("personal", ())),
         links=tuple(_link(child, parent, origin) for child, parent in tree.get("links", {}).items()),
         roots=tuple(_root(name, root, origin) for name, root in tree.get("roots", {}).items()),
     )
@@ -186,7 +184,7 @@ def _check(profile: Profile, origin: str) -> None:
     spoken_of = {link.table for link in profile.links} | {link.parent for link in profile.links}
     spoken_of |= {root.table for root in profile.roots}
     spoken_of |= {reach.table for root in profile.roots for reach in root.reaches}
-    spoken_of |= {place.partition(".")[0] for place in profile.excluded | profile.personal}
+    spoken_of |= {place.partition(".")[0] for place in profile.excluded}
     if unknown := sorted(spoken_of - set(profile.tables)):
         raise ConfigError(
             f'store profile "{origin}" speaks of table "{unknown[0]}", which it does not list',

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from tillstream.change import Position
@@ -44,19 +43,6 @@ _ENTRY = (
     " row_counts, digest, is_staged"
 )
 _NEWEST_FIRST = "order by stream desc, number desc, attempt desc, state desc limit 1"
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """What landed in a stretch of time. Freshness is the age of a batch's oldest commit when it landed."""
-
-    batch_count: int
-    row_count: int
-    transaction_count: int
-    rows_per_second: float
-    freshness_p50: timedelta | None
-    freshness_p99: timedelta | None
-    landed_last_at: datetime | None
 
 
 class ClickHouseLedger:
@@ -109,27 +95,6 @@ class ClickHouseLedger:
     def forget(self, stream: str) -> None:
         """From now on no batch of the stream is done; numbers go on."""
         self._record("forgotten", Entry(stream, self.last_number(stream) + 1, None, Position(0), {}, ""))
-
-    def recent(self, stream: str, since: datetime) -> Recent:
-        """What landed since then, snapshots and repairs left out."""
-        age = "dateDiff('microsecond', committed_first_at, landed_at)"
-        row = self._warehouse.rows(
-            f"select count(), sum(arraySum(mapValues(row_counts))), sum(transaction_count),"
-            f" quantileExactOrNull(0.5)({age}), quantileExactOrNull(0.99)({age}), max(landed_at),"
-            f" dateDiff('microsecond', toDateTime64({_sql(since)}, 6, 'UTC'), now64(6)) from {LEDGER}"
-            f" where stream = {literal(stream)} and state = 'done' and landed_at >= {_sql(since)}"
-            " and isNotNull(committed_first_at)"
-        )[0]
-        batches, rows, transactions, p50, p99, landed, span = row
-        return Recent(
-            batch_count=batches,
-            row_count=rows,
-            transaction_count=transactions,
-            rows_per_second=rows / max(span / 1e6, 1e-6),
-            freshness_p50=None if p50 is None else timedelta(microseconds=p50),
-            freshness_p99=None if p99 is None else timedelta(microseconds=p99),
-            landed_last_at=None if landed is None else landed.replace(tzinfo=UTC),
-        )
 
     def _record(self, state: str, entry: Entry, facts: Mapping[str, Any] | None = None) -> None:
         after = entry.after

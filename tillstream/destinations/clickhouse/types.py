@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from tillstream.change import ColumnType
 
-UNBOUNDED = ColumnType("decimal", 76, 38)
-
 _PLAIN = {
     "bool": "Bool",
     "int16": "Int16",
