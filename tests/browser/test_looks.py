@@ -16,6 +16,8 @@ Open = Callable[..., Page]
 
 # A new row's colour fades, a number ticks.
 SETTLED_MS = 2200
+# A living store fills the page's small charts.
+LIVED_MS = 20_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -76,7 +78,10 @@ def test_a_picture_is_taken(visitor: Visitor, shop: Shop, tmp_path: Path, name: 
     path, width, height, scheme, full_page, prepare = PICTURES[name]
     address = os.environ.get("TILL_PAGE", shop.url).rstrip("/")
     page = visitor.open(address + path, width=width, height=height, scheme="dark" if scheme == "dark" else "light")
+    # Nothing half way to its new place.
+    page.emulate_media(reduced_motion="reduce")
     page.wait_for_selector("body:not(.loading)")
+    page.wait_for_timeout(LIVED_MS if "TILL_PAGE" in os.environ else 0)
     prepare(page)
     page.wait_for_timeout(SETTLED_MS)
     picture = Path(os.environ.get("TILL_PICTURES", tmp_path)) / f"{name}.png"

@@ -160,12 +160,13 @@ def test_a_number_tells_its_story_by_keyboard_alone(open_page: Open) -> None:
     expect(page.locator("#map .tip")).to_contain_text("orders")
 
 
-def test_a_click_on_a_tile_tells_its_story(open_page: Open, shop: Shop) -> None:
+@pytest.mark.parametrize("width", [1360, 390])
+def test_a_click_on_a_tile_tells_its_story(open_page: Open, shop: Shop, width: int) -> None:
     shop.sell("88.80")
     shop.live.verified({"exact": True, "started_at": "2026-11-21T10:00:00+00:00", "seconds": 1.0,
                         "tables": [{"layer": "mirror", "table": "public.orders", "exact": True,
                                     "rows": 1234}]})  # fmt: skip
-    page = open_page()
+    page = open_page(width=width)
     orders = figure(page, "orders")
     page.locator("#figures [data-key=orders]").click()
     story = page.locator("#story")
