@@ -26,7 +26,9 @@ def taken() -> Taken:
     used = resource.getrusage(resource.RUSAGE_SELF)
     # macOS counts in bytes, everybody else in KiB.
     peak = used.ru_maxrss if sys.platform == "darwin" else used.ru_maxrss * _KIB
-    return Taken(_resident(), peak, time.process_time(), _open_files())
+    resident = _resident()
+    # The system takes note of the peak a little late.
+    return Taken(resident, max(peak, resident or 0), time.process_time(), _open_files())
 
 
 def _resident() -> int | None:

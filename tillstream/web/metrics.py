@@ -97,12 +97,13 @@ def _of_pipeline(content: Mapping[str, Any]) -> dict[str, list[Sample]]:
         "till_slot_budget_bytes": _one(slot.get("budget_bytes")),
         "till_slot_state": [({"state": each}, each == state) for each in SLOT_STATES] if state else [],
         "till_rollup_freshness_recent_seconds": [
-            ({"rollup": each["name"], "quantile": f"0.{share}"}, each[f"p{share}_seconds"])
+            ({"rollup": each["name"], "quantile": f"{share / 100:g}"}, each[f"p{share}_seconds"])
             for each in content["freshness"]["rollups"]
             for share in (50, 95, 99)
         ],
         "till_page_freshness_seconds": [
-            ({"quantile": f"0.{share}"}, content["freshness"]["page"][f"p{share}_seconds"]) for share in (50, 95, 99)
+            ({"quantile": f"{share / 100:g}"}, content["freshness"]["page"][f"p{share}_seconds"])
+            for share in (50, 95, 99)
         ],
         "till_page_viewers": _one(content["page"]["viewers"]),
         "till_rows_total": [
