@@ -154,7 +154,7 @@ class WarehouseSettings:
 class BatchSettings:
     """How many changes travel together: larger is faster, smaller is fresher."""
 
-    rows: int = setting(50_000, "Rows read at a time; behind, up to four times that.", check=_between(1, 10_000_000))
+    rows: int = setting(50_000, "Rows read at a time; behind, up to twice that.", check=_between(1, 10_000_000))
     bytes: Size = setting(Size(16 << 20), "Bytes of log read at a time, likewise.", check=_between(1 << 10, 1 << 32))
     age: timedelta = setting(
         timedelta(milliseconds=5),

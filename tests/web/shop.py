@@ -30,7 +30,7 @@ TABLES = {
     "live.order_funnel": "currency LowCardinality(String), placed Int64, paid Int64, shipped Int64, delivered Int64, "
     "returned Int64, refunded Int64, cancelled Int64, payment_failed Int64",
     "live.stock": "variant_id Int64, sku String, product String, variant String, state String, on_hand Int64",
-    "live.registrations_by_day": "day Date, customers Int64",
+    "facts.fct_registrations": "customer_id Int64, registered_at DateTime64(6, 'UTC'), sign Int64",
     "facts.fct_orders": "order_id Int64, city_id Int64, status LowCardinality(String), "
     "currency LowCardinality(String), units Int64, total_amount Decimal(18, 2), placed_at DateTime64(6, 'UTC'), "
     "sign Int64, is_counted Bool default status != 'placed'",
@@ -146,7 +146,8 @@ _HISTORY = {
             multiIf(number < 3, 'oversold', number < 14, 'sold out', 'in stock'),
             multiIf(number < 3, number - 3, number < 14, 0, number)
         from numbers(20)""",
-    "live.registrations_by_day": "select today() - number, 31 + number * 4 from numbers(5)",
+    "facts.fct_registrations": """
+        select number, now64(6, 'UTC') - interval if(number < 31, 0, 86400) second, 1 from numbers(66)""",
     "facts.fct_orders": """
         select 1000 + number, number % 9,
             ['placed', 'paid', 'shipped', 'delivered', 'cancelled', 'payment_failed', 'returned'][1 + number % 7],

@@ -140,7 +140,7 @@ def test_a_story_has_the_rows_behind_a_number_and_who_compared_them(shop: Shop) 
 
 
 def test_rows_that_can_not_be_read_leave_the_rest_of_the_story(shop: Shop) -> None:
-    story = get(shop, "/api/panels/new_customers/story").json()
+    story = get(shop, "/api/panels/top_products/story").json()
     assert "Unknown table" in story["behind"]["error"]
     assert story["rows"]
     assert get(shop, "/api/panels/profit/story").status_code == 404

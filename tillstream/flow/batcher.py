@@ -13,8 +13,8 @@ from tillstream.change import Batch, Changes, TabSeparated
 
 # Behind, a batch may be this many times as large as what is read at a time: the live step looks at each touched root
 # once a batch, and what piled up touches the same ones many times. Measured with 200,000 changes of 60,000 orders:
-# two batches take two thirds of the processor time of five.
-PILE = 4
+# two batches take two thirds of the processor time of five. More than twice takes more than a gigabyte.
+PILE = 2
 
 
 @dataclass(frozen=True, slots=True)

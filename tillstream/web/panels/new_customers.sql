@@ -1,9 +1,12 @@
 with
 
-    toDate(now({zone:String})) as today
+    -- Rollups have days of UTC; a customer counts on a day of the store's own time zone.
+    toStartOfDay(now('UTC'), {zone:String}) as today,
+
+    toStartOfDay(now('UTC') - interval 1 day, {zone:String}) as yesterday
 
 select
-    sumIf(days.customers, days.day = today) as customers,
-    sumIf(days.customers, days.day = today - 1) as customers_yesterday
-from live.registrations_by_day as days
-where days.day >= today - 1
+    sumIf(sign, registered_at >= today) as customers,
+    sumIf(sign, registered_at < today) as customers_yesterday
+from facts.fct_registrations
+where registered_at >= yesterday
