@@ -87,10 +87,10 @@ def table_as_json(table: Table) -> str:
 
 
 def table_from_json(text: str) -> Table:
-    """The table that `table_as_json` wrote."""
-    fields = json.loads(text)
-    columns = tuple(Column(**{**column, "type": _type(column["type"])}) for column in fields["columns"])
-    return Table(**{**fields, "columns": columns, "key": tuple(fields["key"])})
+    """The table that `table_as_json` wrote, in this version or an older one."""
+    found = json.loads(text)
+    columns = tuple(Column(**{**column, "type": _type(column["type"])}) for column in found["columns"])
+    return Table(found["schema"], found["name"], columns, tuple(found["key"]))
 
 
 def _type(fields: dict[str, Any] | None) -> ColumnType | None:
