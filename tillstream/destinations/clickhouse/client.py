@@ -107,11 +107,15 @@ class Warehouse:
             source = f"input({shape}) {settings} format TabSeparated"
             self._call(lambda client: client.command(f"{selection} from {source}", data=data))
             return
-        # The embedded engine takes no data beside a statement.
-        with NamedTemporaryFile(suffix=".tsv") as file:
-            file.write(data)
-            file.flush()
-            self.execute(f"{selection} from file({literal(file.name)}, TabSeparated, {shape}) {settings}")
+
+        def insert(client: Client) -> None:
+            # The embedded engine takes no data beside a statement.
+            with NamedTemporaryFile(suffix=".tsv") as file:
+                file.write(data)
+                file.flush()
+                client.command(f"{selection} from file({literal(file.name)}, TabSeparated, {shape}) {settings}")
+
+        self._call(insert)
 
     def close(self) -> None:
         """Close every thread's session, and let other processes at an embedded warehouse."""
