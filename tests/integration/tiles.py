@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import psycopg
 from playwright.sync_api import Page
 
+CENT = Decimal("0.01")
 COUNTED = "o.status in ('paid', 'shipped', 'delivered', 'returned', 'refunded')"
 TODAY = "o.placed_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc'"
 WEEK = "(o.placed_at at time zone 'utc')::date > (now() at time zone 'utc')::date - 7"
@@ -58,7 +59,7 @@ def _today(store: psycopg.Connection) -> dict[str, Any]:
     return {
         "revenue": money(revenue),
         "orders": f"{orders:,}",
-        "average_order": money(round(revenue / counted, 2)) if counted else "\N{EN DASH}",
+        "average_order": money((revenue / counted).quantize(CENT, ROUND_HALF_UP)) if counted else "\N{EN DASH}",
         "units": f"{units:,}",
         "minute": money(minute),
         "customers": f"{_rows(store, f'select count(*) from customers o where {registered}')[0][0]:,}",

@@ -25,12 +25,12 @@ with
             sumIf(orders, is_today) as orders,
             sumIf(units, is_today) as units,
             if(sumIf(counted_orders, is_today) = 0, null,
-                round(toFloat64(revenue) / sumIf(counted_orders, is_today), 2)) as average_order,
+                round(cast(revenue as Decimal(38, 6)) / sumIf(counted_orders, is_today), 2)) as average_order,
             sumIf(minutes.revenue, not is_today) as revenue_yesterday,
             sumIf(minutes.orders, not is_today) as orders_yesterday,
             sumIf(minutes.units, not is_today) as units_yesterday,
             if(sumIf(counted_orders, not is_today) = 0, null,
-                round(toFloat64(revenue_yesterday) / sumIf(counted_orders, not is_today), 2)) as average_order_yesterday
+                round(cast(revenue_yesterday as Decimal(38, 6)) / sumIf(counted_orders, not is_today), 2)) as average_order_yesterday
         from minutes
 
     )
