@@ -75,7 +75,6 @@
         index_granularity = 256,
         min_bytes_for_wide_part = 1099511627776,
         min_rows_for_wide_part = 1099511627776,
-        merge_selector_base = 10,
         non_replicated_deduplication_window = 1000
     comment '{{ fingerprint }}'
     empty as
