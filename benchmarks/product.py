@@ -70,8 +70,14 @@ class Product:
         self._connection.close()
 
     def _send(self, method: str, path: str, body: bytes) -> bytes:
-        self._connection.request(method, path, body)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body)
+            answer = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # The server closes connections that were quiet for a while.
+            self._connection.close()
+            self._connection.request(method, path, body)
+            answer = self._connection.getresponse()
         content = answer.read()
         assert answer.status == 200, content.decode(errors="replace")
         return content
