@@ -11,6 +11,12 @@
     │   ├── SnapshotDelayed             retry
     │   ├── KeyMissing
     │   └── TableMissing
+    ├── StreamError                 the Kafka cluster between the two
+    │   ├── StreamUnreachable           retry
+    │   ├── StreamRefused
+    │   ├── CaptureReplaced
+    │   ├── MessageTooLarge
+    │   └── TopicTruncated
     ├── WarehouseError              where changes arrive
     │   ├── WarehouseUnreachable        retry
     │   ├── WarehouseFull               retry
@@ -117,6 +123,32 @@ class KeyMissing(SourceError):
 
 class TableMissing(SourceError):
     """A configured table does not exist."""
+
+
+class StreamError(TillError):
+    """The Kafka cluster failed, or holds something else than it should."""
+
+
+class StreamUnreachable(StreamError):
+    """No broker answers, or too few are in sync."""
+
+    retry = Retry.LATER
+
+
+class StreamRefused(StreamError):
+    """Wrong credentials, or a right is missing."""
+
+
+class CaptureReplaced(StreamError):
+    """Another process took over the writing of this store's topics."""
+
+
+class MessageTooLarge(StreamError):
+    """A row does not fit into a message."""
+
+
+class TopicTruncated(StreamError):
+    """Messages that were not read yet are gone from a topic."""
 
 
 class WarehouseError(TillError):
