@@ -16,14 +16,14 @@ from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
 from tillstream.destinations.clickhouse.links import Link
 from tillstream.errors import SourceUnreachable
-from tillstream.flow.batcher import PILE, Batcher
+from tillstream.flow.batcher import Batcher
 from tillstream.flow.supervisor import Pipeline, Service, Supervisor
 from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
 from tillstream.quality.report import Report
 from tillstream.quality.verify import Subject, Verifier
 from tillstream.settings import FAVOURITE_PORT, LOOPBACK, NO_PROFILE, Settings
-from tillstream.sources.postgres.settings import Limits, PostgresSettings
+from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
 from tillstream.stores.profile import Profile, known_profiles, load_profile
 from tillstream.watch.events import Log, log_to
@@ -86,13 +86,13 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         ledger,
         layer,
         shown(settings.warehouse_url),
+        batcher=Batcher(settings.batch),
         deploy=deploy_models,
         facts_of=layer.facts_of,
         expected_rows=lambda: _expected_rows(url, source),
         close=close,
     )
     supervisor = Supervisor(settings.folder, pipeline, log or log_to(form=settings.log.format))
-    supervisor.pump.batcher = Batcher(settings.batch.rows * PILE, settings.batch.bytes * PILE)
     verifier = Verifier(
         url,
         warehouse,
@@ -176,7 +176,6 @@ def open_source(settings: Settings, url: str, profile: Profile | None = None) ->
     """The source the settings name."""
     profile = profile or profile_of(settings)
     excluded = [f"{profile.schema}.{column}" for column in sorted(profile.excluded)]
-    batch = settings.batch
     return PostgresSource(
         PostgresSettings(
             url=url,
@@ -185,7 +184,7 @@ def open_source(settings: Settings, url: str, profile: Profile | None = None) ->
             tables=settings.source.tables,
             exclude=(*settings.source.exclude, *excluded),
             insert_only=settings.source.insert_only,
-            limits=Limits(batch.rows, batch.bytes, batch.age),
+            limits=settings.batch,
         )
     )
 

@@ -152,7 +152,10 @@ class WarehouseSettings:
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """How many changes travel together: larger is faster, smaller is fresher."""
+    """How many changes travel together: larger is faster, smaller is fresher.
+
+    Read until one of the three is reached; `age` counts from the first change.
+    """
 
     rows: int = setting(50_000, "Rows read at a time; behind, up to twice that.", check=_between(1, 10_000_000))
     bytes: Size = setting(Size(16 << 20), "Bytes of log read at a time, likewise.", check=_between(1 << 10, 1 << 32))

@@ -9,6 +9,8 @@ import pyarrow as pa
 from tillstream.change import META_SCHEMA, Batch, Changes, Column, ColumnType, Position, Table
 from tillstream.flow.batcher import Batcher
 from tillstream.ledger import digest
+from tillstream.quantities import Size
+from tillstream.settings import BatchSettings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXT = ColumnType("text")
@@ -83,8 +85,10 @@ def test_other_columns_stay_a_piece_of_their_own() -> None:
 
 def test_too_large_together_stay_two() -> None:
     full = batch(0, 1, changes(ORDERS, (1, 1), (1, 3)))
-    assert Batcher(rows=3).joined(full, batch(1, 2, changes(ORDERS, (2, 1), (2, 3)))) is None
-    assert Batcher(bytes=10).joined(full, batch(1, 2, changes(ORDERS, (2, 1)))) is None
+    more = batch(1, 2, changes(ORDERS, (2, 1)))
+    assert Batcher(BatchSettings(rows=1)).joined(full, more) is None
+    assert Batcher(BatchSettings(bytes=Size(5))).joined(full, more) is None
+    assert Batcher(BatchSettings(rows=2)).joined(full, more) is not None
 
 
 def test_a_snapshot_is_never_joined_and_a_heartbeat_always_is() -> None:
@@ -93,6 +97,6 @@ def test_a_snapshot_is_never_joined_and_a_heartbeat_always_is() -> None:
     heartbeat = Batch(Position(1), Position(9), ())
 
     assert Batcher().joined(snapshot, piece) is None
-    joined = Batcher(rows=1).joined(piece, heartbeat)
+    joined = Batcher(BatchSettings(rows=1)).joined(piece, heartbeat)
     assert joined is not None
     assert (joined.position, joined.row_count) == (Position(9), 1)

@@ -15,9 +15,11 @@ from tillstream.change import Batch, Position
 from tillstream.destinations.memory import MemoryDestination, MemoryLayer, MemoryLedger
 from tillstream.errors import LedgerError, SchemaChangeRefused, TillError, WarehouseFull
 from tillstream.flow import pump as pump_module
+from tillstream.flow.batcher import Batcher
 from tillstream.flow.failpoints import crash_at
 from tillstream.flow.pump import Pump, Watcher
 from tillstream.ledger import Landing
+from tillstream.settings import BatchSettings
 
 
 class Notes(Watcher):
@@ -61,6 +63,9 @@ class EndlessLog(Log):
             yield Batch(last, last, ())
 
 
+IN_PAIRS = Batcher(BatchSettings(rows=1))
+
+
 def log(count: int = 4) -> EndlessLog:
     transactions = [[(EVENTS, Row(101 + place, "I", {"name": str(place), "amount": "1"}))] for place in range(count)]
     return EndlessLog([(EVENTS, b"start\t1\n")], transactions)
@@ -76,8 +81,7 @@ def test_what_heals_is_tried_again_until_it_does() -> None:
     destination = FailingDestination([WarehouseFull("full", hint="Free space.")] * 3)
     notes = Notes(3, stop)
     source = log()
-    pump = Pump(source, destination, MemoryLedger(), MemoryLayer(destination), notes)
-    pump.batcher = type(pump.batcher)(rows=2)
+    pump = Pump(source, destination, MemoryLedger(), MemoryLayer(destination), IN_PAIRS, notes)
     pump.run(stop)
     assert notes.troubles == [None, "full", None, "full", None, "full", None]
     assert sorted(str(row["name"]) for row in destination.rows("events")) == ["0", "1", "2", "3", "start"]
@@ -88,7 +92,7 @@ def test_what_does_not_heal_stops_it() -> None:
     stop = threading.Event()
     refused = SchemaChangeRefused("changed", hint="Run `till resync`.")
     destination = FailingDestination([refused])
-    pump = Pump(log(), destination, MemoryLedger(), MemoryLayer(destination), Notes(9, stop))
+    pump = Pump(log(), destination, MemoryLedger(), MemoryLayer(destination), watcher=Notes(9, stop))
     with pytest.raises(SchemaChangeRefused):
         pump.run(stop)
 

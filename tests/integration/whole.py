@@ -33,7 +33,8 @@ class Whole:
         self.source = PostgresSource(
             PostgresSettings(database.url, slot=name, publication=name, exclude=excluded), name
         )
-        self.pump = Pump(self.source, shop.destination, ClickHouseLedger(shop.warehouse), shop.layer, watcher)
+        ledger = ClickHouseLedger(shop.warehouse)
+        self.pump = Pump(self.source, shop.destination, ledger, shop.layer, watcher=watcher or Watcher())
         self.verifier = Verifier(
             database.url,
             shop.warehouse,

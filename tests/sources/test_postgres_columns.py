@@ -161,9 +161,9 @@ def test_a_crash_before_a_later_table_was_read_does_not_lose_it(shop: Shop) -> N
 def test_reading_goes_on_from_within_the_snapshot_of_a_later_table(shop: Shop) -> None:
     shop.database.run("create table late (id int primary key)", "insert into late select generate_series(1, 100)")
     shop.database.run("insert into t values (5, 'v', 1)")
-    from tillstream.sources.postgres.settings import Limits
+    from tillstream.settings import BatchSettings
 
-    with shop.source(limits=Limits(rows=3)) as source:
+    with shop.source(limits=BatchSettings(rows=3)) as source:
         batches = []
         for batch in source.read(shop.position):
             batches.append(batch)

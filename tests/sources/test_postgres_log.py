@@ -11,7 +11,8 @@ from tests.services.postgres import Database
 from tests.sources.reading import ops, plain, read_until, rows_of
 from tests.sources.shop import Shop
 from tests.sources.worlds import log_end
-from tillstream.sources.postgres.settings import Limits
+from tillstream.quantities import Size
+from tillstream.settings import BatchSettings
 
 
 @pytest.fixture
@@ -253,7 +254,7 @@ def test_a_large_transaction_needs_little_memory(shop: Shop) -> None:
     shop.database.run("insert into t select g, repeat('x', 300) from generate_series(1, 300000) g")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seen = biggest = 0
-    with shop.source(limits=Limits(rows=20_000, bytes=4 << 20)) as source:
+    with shop.source(limits=BatchSettings(rows=20_000, bytes=Size(4 << 20))) as source:
         for batch in source.read(shop.position):
             seen += batch.row_count
             biggest = max(biggest, batch.row_count)

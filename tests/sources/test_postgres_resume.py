@@ -17,11 +17,12 @@ from tests.sources.shop import Shop
 from tests.sources.worlds import log_end, slot_of
 from tillstream.change import Batch
 from tillstream.errors import SourceUnreachable
+from tillstream.settings import BatchSettings
 from tillstream.simulate.server import EmbeddedPostgres
-from tillstream.sources.postgres.settings import Limits, PostgresSettings
+from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
 
-SMALL = Limits(rows=3)
+SMALL = BatchSettings(rows=3)
 TABLES = ("a", "b", "c")
 
 
@@ -142,7 +143,7 @@ def test_progress_is_told_per_table(database: Database) -> None:
         "insert into b select generate_series(1, 100)",
     )
     with closing(
-        PostgresSource(PostgresSettings(database.url, slot=slot_of(database), limits=Limits(rows=10)))
+        PostgresSource(PostgresSettings(database.url, slot=slot_of(database), limits=BatchSettings(rows=10)))
     ) as source:
         assert source.progress == ()
         for batch in source.read(None):

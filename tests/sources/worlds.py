@@ -7,8 +7,9 @@ from typing import Protocol
 from tests.services.postgres import Database
 from tillstream.change import Column, ColumnType, Op, Table
 from tillstream.ports import Source
+from tillstream.settings import BatchSettings
 from tillstream.sources.memory import MemorySource, Write
-from tillstream.sources.postgres.settings import Limits, PostgresSettings
+from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.source import PostgresSource
 
 GOODS = Table(
@@ -70,7 +71,7 @@ class PostgresWorld:
     def source(self) -> Source:
         return PostgresSource(
             PostgresSettings(
-                self._database.url, slot=slot_of(self._database), limits=Limits(rows=3), tables=("public.goods",)
+                self._database.url, slot=slot_of(self._database), limits=BatchSettings(rows=3), tables=("public.goods",)
             )
         )
 

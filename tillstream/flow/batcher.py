@@ -5,11 +5,12 @@ Alone, a batch lands as soon as it can; behind, the fixed cost of a batch is sha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from tillstream.change import Batch, Changes, TabSeparated
+from tillstream.settings import BatchSettings
 
 # Behind, a batch may be this many times as large as what is read at a time: the live step looks at each touched root
 # once a batch, and what piled up touches the same ones many times. Measured with 200,000 changes of 60,000 orders:
@@ -19,10 +20,9 @@ PILE = 2
 
 @dataclass(frozen=True, slots=True)
 class Batcher:
-    """Joins neighbours up to `rows` rows and `bytes` bytes."""
+    """Joins neighbours up to `PILE` times what is read at a time."""
 
-    rows: int = 50_000 * PILE
-    bytes: int = (16 << 20) * PILE
+    read: BatchSettings = field(default_factory=BatchSettings)
 
     def joined(self, first: Batch, second: Batch) -> Batch | None:
         """Both as one batch; None if they should stay two: a snapshot's piece, or too large together."""
@@ -30,7 +30,9 @@ class Batcher:
             return None
         if not first.changes or not second.changes:
             return _joined(first, second)
-        if first.row_count + second.row_count > self.rows or _size(first) + _size(second) > self.bytes:
+        if first.row_count + second.row_count > self.read.rows * PILE:
+            return None
+        if _size(first) + _size(second) > self.read.bytes * PILE:
             return None
         return _joined(first, second)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tillstream.change import Batch, Changes, Position
@@ -37,29 +37,26 @@ class Watcher:
         """The flow waits because of `error`; None when it goes on. Called from the pump's thread."""
 
 
+@dataclass(eq=False)
 class Pump:
     """One stream: its source, its destination, and the live layer that follows it."""
 
-    def __init__(
-        self,
-        source: Source,
-        destination: Destination,
-        ledger: Ledger,
-        layer: Layer,
-        watcher: Watcher | None = None,
-    ) -> None:
-        self.source = source
-        self.destination = destination
-        self.ledger = ledger
-        self.layer = layer
-        self.stream = source.name
-        self.gate = Gate()
-        self.batcher = Batcher()
-        self.position: Position | None = None
-        self.before_stream: Callable[[], None] = lambda: None
-        self._watcher = watcher or Watcher()
-        self._number = 0
-        self._begun = 0.0
+    source: Source
+    destination: Destination
+    ledger: Ledger
+    layer: Layer
+    batcher: Batcher = field(default_factory=Batcher)
+    watcher: Watcher = field(default_factory=Watcher)
+    # Called between the snapshot and the log.
+    before_stream: Callable[[], None] = lambda: None
+    gate: Gate = field(default_factory=Gate, init=False)
+    position: Position | None = field(default=None, init=False)
+    _number: int = field(default=0, init=False)
+    _begun: float = field(default=0.0, init=False)
+
+    @property
+    def stream(self) -> str:
+        return self.source.name
 
     def run(self, stop: threading.Event) -> None:
         """Move changes until `stop` is set. What can heal is tried again, ever more slowly; the rest raises."""
@@ -72,14 +69,14 @@ class Pump:
             except TillError as error:
                 if error.retry is Retry.NEVER:
                     raise
-                self._watcher.troubled(error)
+                self.watcher.troubled(error)
                 stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """Recover, then read on from there, one batch ahead of the caller, until `stop` is set."""
         self.position = self.recover()
-        self._watcher.troubled(None)
+        self.watcher.troubled(None)
         with ReadAhead(self.source.read(self.position), self.batcher.joined) as ahead:
             streaming = False
             for batch in ahead:
@@ -190,7 +187,7 @@ class Pump:
         )
         self.ledger.done(entry, landing)  # 5
         failpoint("after_done")
-        self._watcher.landed(landing)
+        self.watcher.landed(landing)
         self._acknowledge(batch.position)  # 6
         failpoint("after_acknowledge")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tillstream.errors import SourceError, TillError, without_values
+from tillstream.flow.batcher import Batcher
 from tillstream.flow.folder import announce, withdraw
 from tillstream.flow.pump import Pump, Watcher
 from tillstream.ledger import Landing, Ledger
@@ -69,6 +70,7 @@ class Pipeline:
     ledger: Ledger
     layer: Layer
     warehouse: str
+    batcher: Batcher = field(default_factory=Batcher)
     # Builds the models that are not there yet; called between the snapshot and the log.
     deploy: Callable[[], None] = lambda: None
     # The facts that rows of some tables, by warehouse name, can change.
@@ -103,9 +105,10 @@ class Supervisor(Watcher):
             pipeline.destination,
             pipeline.ledger,
             pipeline.layer,
+            pipeline.batcher,
             watcher=self,
+            before_stream=self._before_stream,
         )
-        self.pump.before_stream = self._before_stream
         self.failure: BaseException | None = None
         self.events = RecentEvents()
         self._log = self.events.before(log or log_to())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from tillstream.sources.postgres.settings import Limits
+from tillstream.settings import BatchSettings
 
 BEGIN, COMMIT = b"B", b"C"
 Message = memoryview | bytes
@@ -17,7 +17,7 @@ class Intake:
     `take` cuts behind the last complete transaction; inside one only where it alone is over the limits.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: BatchSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
         self._messages: list[Message] = []

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a batch is full: whichever comes first. `age` counts from its first change."""
-
-    rows: int = 50_000
-    bytes: int = 16 << 20
-    age: timedelta = timedelta(milliseconds=5)
+from tillstream.settings import BatchSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +26,7 @@ class PostgresSettings:
     tables: Sequence[str] = ()
     exclude: Sequence[str] = ()
     insert_only: Sequence[str] = ()
-    limits: Limits = Limits()
+    limits: BatchSettings = field(default_factory=BatchSettings)
     heartbeat: timedelta = timedelta(milliseconds=200)
 
     @property
