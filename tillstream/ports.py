@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import pyarrow as pa
+
 from tillstream.change import Batch, Position, Table
 
 
@@ -142,4 +144,20 @@ class Layer(Protocol):
         Compares facts with the mirror and each touched bucket of each rollup with the facts, and
         inserts the difference where there is one. Returns how many rows and buckets were mended.
         """
+        ...
+
+
+class Engine(Protocol):
+    """Works rows out in SQL and keeps nothing. May be asked from several threads."""
+
+    def select(self, sql: str, rows: pa.Table) -> pa.Table:
+        """The answer of a ClickHouse query in which `{rows}` stands for these rows.
+
+        Rows keep their order unless the query says otherwise; it has no settings of its own. Texts and bytes are
+        String there, and come back as strings whatever bytes they hold: cast to binary what need not be UTF-8.
+        """
+        ...
+
+    def select_texts(self, sql: str, columns: Sequence[str], data: bytes) -> pa.Table:
+        """The same for rows as `COPY` prints them (see `TabSeparated`); the columns are Nullable(String)."""
         ...

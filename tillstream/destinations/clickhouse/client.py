@@ -32,6 +32,9 @@ from tillstream.errors import (
 Settings = Mapping[str, Any]
 Result = TypeVar("Result")
 
+# An engine that keeps nothing; each process has its own.
+IN_MEMORY = "chdb:"
+
 # The capture path decides itself when to write. Set once a session: in the embedded engine, settings
 # given with a call cost four milliseconds each time (write them into the SQL where that matters).
 _ALWAYS: Settings = {"async_insert": 0}
@@ -53,8 +56,8 @@ class Warehouse:
 
     @property
     def folder(self) -> Path | None:
-        """Where the embedded engine keeps its data; None for a server."""
-        return Path(urlsplit(self.url).path) if self.is_embedded else None
+        """Where the embedded engine keeps its data; None for a server and for an engine that keeps nothing."""
+        return Path(urlsplit(self.url).path) if self.is_embedded and self.url != IN_MEMORY else None
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None) -> None:
         """Run a statement that returns nothing. `{name:Type}` in it stands for a parameter."""
@@ -83,6 +86,10 @@ class Warehouse:
     def raw(self, sql: str, form: str, settings: Settings | None = None) -> bytes:
         """A query's result in one of ClickHouse's formats."""
         return self._call(lambda client: client.raw_query(sql, fmt=form, settings=dict(settings or {})), whole=True)
+
+    def arrow(self, sql: str) -> pa.Table:
+        """A query's result as an Arrow table; texts are strings whatever bytes they hold."""
+        return self._call(lambda client: client.query_arrow(sql))
 
     def insert_arrow(self, table: str, rows: pa.Table, token: str) -> None:
         """Append rows by column name; the same token again adds nothing."""
