@@ -102,16 +102,27 @@ def panels(plan: Plan) -> list[Turn]:
     return [Turn("panels", 6 + plan.seconds * 1.5, measure)] * plan.runs
 
 
+def steps(plan: Plan) -> list[Turn]:
+    """Where a batch's time goes."""
+
+    def measure(site: Site) -> Found:
+        arguments = (site.url, site.live, site.steps(plan.profiled), plan.profiled)
+        return {"a batch of 100 changes": [measured("steps", *arguments)]}
+
+    return [Turn("steps", 6 + plan.profiled / 4, measure)] * plan.runs
+
+
 INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
     "snapshot": snapshot,
     "drain": drain,
     "freshness": freshness,
     "panels": panels,
+    "steps": steps,
     "memory": memory,
     "cost": cost,
 }
 # After each of these blocks everything is compared with the store that was changed.
-BLOCKS = (("drain", "freshness", "panels"), ("memory",))
+BLOCKS = (("drain", "freshness", "panels", "steps"), ("memory",))
 
 
 def turns(plan: Plan, chosen: Sequence[str]) -> list[Turn]:

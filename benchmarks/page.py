@@ -157,6 +157,8 @@ _EXPLAINED = """
   copies of the year with other ids by plain inserts (`benchmarks/growth.py`), the rollups follow by their views.
   Bronze, carts, stock and the log of states are not copied. Changes of the newest year are what a shop has; changes of
   any age are the worst case, since every order lies in a granule of its own then.
+- **A batch of 100 changes**: what each of its statements takes, one at a time, a transaction of the mix after the
+  other. A running pipeline runs two at once, and gathers larger batches when it is behind.
 - **Soak** (`make soak`): the simulator's 27 kinds of transactions at a steady rate, `till run` with the page open, a
   look every minute. Flat means that the median of the last fifth is like that of the second fifth.
 - **Exactness**: afterwards every table, fact and rollup is compared with the store, as `till verify` does.

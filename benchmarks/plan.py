@@ -22,6 +22,8 @@ class Plan:
     # Changes in one transaction.
     transactions: tuple[int, ...] = (250_000, 1_000_000)
     load_rate: int = 1_000
+    # Batches whose time is told apart, those that only warm up included.
+    profiled: int = 110
     # One store for all, used or not.
     frugal: bool = False
 
@@ -37,6 +39,7 @@ QUICK = Plan(
     growth=(1, 2),
     batches=((100, 10), (10_000, 2)),
     transactions=(10_000, 20_000),
+    profiled=40,
 )
 # For the tests: figures that say nothing, from instruments that run.
 TINY = Plan(
@@ -50,6 +53,7 @@ TINY = Plan(
     batches=((100, 2),),
     transactions=(1_000, 2_000),
     load_rate=500,
+    profiled=12,
     frugal=True,
 )
 # The live step at a million orders, in a few minutes.

@@ -6,6 +6,7 @@ c  freshness  from a commit to a query of a rollup that shows it, at several rat
 d  cost       what a change costs the live step, at several sizes of the history
 e  memory     idle, at load, during big transactions
 f  panels     how long the page's queries take over HTTP while changes flow
+g  steps      where the time of a batch goes, statement by statement
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _COST = re.compile(r"(live|write)_(cpu|wall)_at_(\d+)_us")
 _TRANSACTION = re.compile(r"transaction_of_(\d+)_memory")
 _GROWTH = re.compile(r"(cpu|wall)_at_(\d+)_growth")
+_STEP = re.compile(r"(.*): (cpu|wall)_ms")
 _STEPS = {"live": "live step", "write": "bronze, mirror and links"}
 _CLOCKS = {"cpu": "CPU", "wall": "time"}
 _PERCENTILE = re.compile(r"(.*?)_?(p\d\d)_ms")
@@ -66,6 +67,8 @@ def words(key: str) -> str:
         return f"{_CLOCKS[found[1]]} per change, in batches of {int(found[2]):,}: times"
     if found := _TRANSACTION.fullmatch(key):
         return f"peak in one transaction of {int(found[1]):,} changes"
+    if found := _STEP.fullmatch(key):
+        return f"{found[1]}, {_CLOCKS[found[2]]}"
     found = _PERCENTILE.fullmatch(key)
     if found and not found[1]:
         return found[2]
