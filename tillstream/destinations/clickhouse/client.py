@@ -38,6 +38,8 @@ IN_MEMORY = "chdb:"
 # The capture path decides itself when to write. Set once a session: in the embedded engine, settings
 # given with a call cost four milliseconds each time (write them into the SQL where that matters).
 _ALWAYS: Settings = {"async_insert": 0}
+# Which parts have none of these ids is not worth remembering: nobody asks for the same ids twice.
+_EMBEDDED: Settings = {**_ALWAYS, "use_query_condition_cache": 0}
 
 
 class Warehouse:
@@ -177,7 +179,7 @@ class Warehouse:
 def _connect(url: str) -> Client:
     parts = urlsplit(url)
     if parts.scheme == "chdb":
-        return clickhouse_connect.get_client(dsn=f"chdb://{parts.path}", settings=dict(_ALWAYS))
+        return clickhouse_connect.get_client(dsn=f"chdb://{parts.path}", settings=dict(_EMBEDDED))
     if parts.scheme in ("clickhouse", "clickhouses"):
         return clickhouse_connect.get_client(
             host=parts.hostname or "localhost",
