@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help demo test check format bench soak chaos docs lock services clean
+.PHONY: help demo test check format bench soak chaos docs kafka lock services clean
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -42,9 +42,13 @@ lock: .venv/dev.stamp ## compile requirements/*.txt anew
 	@$(COMPILE) --group node --no-annotate -o requirements/node.txt
 	@$(COMPILE) pyproject.toml --group build -o requirements/run.txt
 	@$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/python scripts/set_up_kafka.py --lock
 
-services: .venv/dev.stamp ## what the tests need from the system (a browser)
-	@scripts/install-services
+services: .venv/dev.stamp ## what the tests need from the system (a browser, Java, Kafka)
+	@scripts/install-services && $(BIN)/python -m scripts.run_kafka --once
+
+kafka: .venv/dev.stamp ## a broker for development at 127.0.0.1:9092; ARGS="--brokers 3 --dir /tmp/kafka"
+	@$(BIN)/python -m scripts.run_kafka $(ARGS)
 
 clean: ## remove what the other verbs made, but not .till
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build dbt/target dbt/logs

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.services.warehouse",
     "tests.services.models",
     "tests.services.postgres",
+    "tests.services.kafka",
 ]
 
 
