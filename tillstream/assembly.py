@@ -14,7 +14,6 @@ import psycopg
 from tillstream.destinations.clickhouse.client import Warehouse, shown
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
-from tillstream.destinations.clickhouse.links import Link
 from tillstream.errors import SourceUnreachable
 from tillstream.flow.batcher import Batcher
 from tillstream.flow.supervisor import Pipeline, Service, Supervisor
@@ -64,7 +63,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
     profile = profile_of(settings)
     warehouse = Warehouse(settings.warehouse_url)
     source = open_source(settings, url, profile)
-    destination = ClickHouseDestination(warehouse, links_of(profile), source.name)
+    destination = ClickHouseDestination(warehouse, profile.linking_columns(), source.name)
     ledger = ClickHouseLedger(warehouse)
     layer = LiveLayer(warehouse, profile)
     token = settings.page.token.reveal() if settings.page.token else secrets.token_urlsafe(24)
@@ -198,15 +197,6 @@ def log_end(url: str) -> int:
         raise SourceUnreachable("no connection to the store", detail=str(error).strip()) from error
     assert row is not None
     return int(row[0])
-
-
-def links_of(profile: Profile) -> Mapping[str, list[Link]]:
-    """The profile's links, by the warehouse name of the child's table."""
-    links: dict[str, list[Link]] = {}
-    for link in profile.links:
-        name = profile.warehouse_name(link.table)
-        links.setdefault(name, []).append(Link(link.column, profile.warehouse_name(link.parent)))
-    return links
 
 
 def _endpoint(settings: Settings, page: str, token: str) -> Endpoint:

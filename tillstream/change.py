@@ -72,6 +72,11 @@ class Column:
     missing: str | None = field(default=None, compare=False)
 
 
+def warehouse_name(schema: str, table: str) -> str:
+    """As bronze and mirror name a source's table: the schema is left out when it is `public`."""
+    return table if schema == "public" else f"{schema}_{table}"
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A source table as it was when its rows were written.
@@ -92,8 +97,8 @@ class Table:
 
     @property
     def warehouse_name(self) -> str:
-        """As bronze and mirror name it: the schema is left out when it is `public`."""
-        return self.name if self.schema == "public" else f"{self.schema}_{self.name}"
+        """As bronze and mirror name it."""
+        return warehouse_name(self.schema, self.name)
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

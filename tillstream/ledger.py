@@ -36,6 +36,11 @@ class Entry:
         return self.position.lsn == 0
 
     @property
+    def log_range(self) -> tuple[Position, Position] | None:
+        """The range of the log to read the batch from again; None for a snapshot's or a repair's, which can't be."""
+        return None if self.is_snapshot or self.after is None else (self.after, self.position)
+
+    @property
     def token(self) -> str:
         """The insert token: no two attempts share one, so stale parts can't silence a new write."""
         return f"{self.stream}:{self.number}:{self.digest}:{self.attempt}"

@@ -20,11 +20,10 @@ from tillstream.change import Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
-from tillstream.destinations.clickhouse.links import Link
 from tillstream.destinations.memory import MemoryLayer
 from tillstream.flow.failpoints import arm_from
 
-LINKS = {"lines": (Link("order_id", "orders"),)}
+LINKS = {"lines": ("order_id",)}
 TRANSACTIONS = 200
 
 

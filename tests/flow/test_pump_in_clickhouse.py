@@ -12,11 +12,10 @@ from tests.services.warehouse import empty
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
-from tillstream.destinations.clickhouse.links import Link
 from tillstream.destinations.memory import MemoryLayer
 from tillstream.flow.failpoints import FAILPOINTS
 
-LINKS = {"lines": (Link("order_id", "orders"),)}
+LINKS = {"lines": ("order_id",)}
 WITH_ENGINE = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Parts = tuple[ClickHouseDestination, ClickHouseLedger, MemoryLayer]

@@ -13,7 +13,6 @@ from tests.live.shop import TABLES, Shop
 from tests.services.warehouse import empty
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
-from tillstream.destinations.clickhouse.links import Link
 from tillstream.live.definitions import Definitions
 from tillstream.live.layer import LiveLayer
 from tillstream.models import Endpoint, Project, deploy
@@ -60,10 +59,7 @@ def shop(engine: Warehouse, blueprint: Blueprint, tmp_path: Path) -> Shop:
 
 def bare_shop(warehouse: Warehouse) -> Shop:
     """An empty store whose models are not deployed."""
-    links: dict[str, list[Link]] = {}
-    for link in PROFILE.links:
-        links.setdefault(link.table, []).append(Link(link.column, link.parent))
-    destination = ClickHouseDestination(warehouse, links)
+    destination = ClickHouseDestination(warehouse, PROFILE.linking_columns())
     for table in TABLES.values():
         destination.ensure(table)
     return Shop(warehouse, destination, LiveLayer(warehouse, PROFILE))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tillstream.assembly import links_of, profile_of
-from tillstream.destinations.clickhouse.links import Link
+from tillstream.assembly import profile_of
 from tillstream.errors import ConfigError
 from tillstream.settings import Settings, StoreSettings
 from tillstream.stores.profile import Reach, known_profiles, load_profile, parse_profile
@@ -91,6 +90,6 @@ def test_a_profile_of_ones_own_is_found_beside_the_settings(tmp_path: Path) -> N
 def test_links_of_a_schema_of_its_own_go_by_the_names_of_the_warehouse() -> None:
     text = (resources.files("tillstream.stores") / "demo" / "store.toml").read_text(encoding="utf-8")
     profile = parse_profile(text.replace('schema = "public"', 'schema = "shop"'), "store.toml")
-    links = links_of(profile)
-    assert links["shop_order_lines"] == [Link("order_id", "shop_orders")]
-    assert all(name.startswith("shop_") for name in links)
+    columns = profile.linking_columns()
+    assert columns["shop_order_lines"] == ["order_id"]
+    assert all(name.startswith("shop_") for name in columns)

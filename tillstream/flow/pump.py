@@ -130,12 +130,12 @@ class Pump:
             if position is not None and position.lsn:
                 self.source.acknowledge(position)
             return position
-        if entry.is_snapshot or entry.after is None:
+        if entry.log_range is None:
             for table in entry.row_counts:
                 self.destination.discard(entry.number, table)
             self.ledger.abandon(entry)
             return done.position if done else None
-        self._end(entry, self.source.reread(entry.after, entry.position))
+        self._end(entry, self.source.reread(*entry.log_range))
         return entry.position
 
     def inject(self, changes: tuple[Changes, ...]) -> None:

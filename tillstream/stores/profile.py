@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from tillstream.change import warehouse_name
 from tillstream.errors import ConfigError
 
 _PLACE = re.compile(r"(\w+)\.(\w+)")
@@ -87,7 +88,14 @@ class Profile:
 
     def warehouse_name(self, table: str) -> str:
         """The name of one of the profile's tables in bronze and mirror."""
-        return table if self.schema == "public" else f"{self.schema}_{table}"
+        return warehouse_name(self.schema, table)
+
+    def linking_columns(self) -> Mapping[str, Sequence[str]]:
+        """The columns that hold the key of a parent, by the warehouse name of the child's table."""
+        columns: dict[str, list[str]] = {}
+        for link in self.links:
+            columns.setdefault(self.warehouse_name(link.table), []).append(link.column)
+        return columns
 
 
 def known_profiles() -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from tillstream.change import Batch, Changes, Op, Table, TabSeparated
 from tillstream.destinations.clickhouse import layouts, quarantine, texts, unchanged
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
 from tillstream.destinations.clickhouse.linking import Linker
-from tillstream.destinations.clickhouse.links import Link
 from tillstream.destinations.clickhouse.rooms import Rooms
 from tillstream.flow.failpoints import failpoint
 
@@ -25,9 +24,12 @@ _HANDS = 2
 
 
 class ClickHouseDestination:
-    """Bronze and mirror in a ClickHouse, embedded or server. `links` by the child table's warehouse name."""
+    """Bronze and mirror in a ClickHouse, embedded or server.
 
-    def __init__(self, warehouse: Warehouse, links: Mapping[str, Sequence[Link]], stream: str = "") -> None:
+    `links` names the columns that hold the key of another table's row, by the warehouse name of their own table.
+    """
+
+    def __init__(self, warehouse: Warehouse, links: Mapping[str, Sequence[str]], stream: str = "") -> None:
         self._warehouse = warehouse
         self._stream = stream
         self._rooms = Rooms(warehouse)

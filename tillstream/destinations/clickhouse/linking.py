@@ -8,14 +8,14 @@ import pyarrow as pa
 
 from tillstream.change import Changes, TabSeparated
 from tillstream.destinations.clickhouse.client import Warehouse
-from tillstream.destinations.clickhouse.links import LINKS, Link, pairs, pairs_query
+from tillstream.destinations.clickhouse.links import LINKS, pairs, pairs_query
 from tillstream.destinations.clickhouse.rooms import Rooms
 
 
 class Linker:
     """Adds the pairs of every batch, in as few inserts as can be."""
 
-    def __init__(self, warehouse: Warehouse, rooms: Rooms, links: Mapping[str, Sequence[Link]]) -> None:
+    def __init__(self, warehouse: Warehouse, rooms: Rooms, links: Mapping[str, Sequence[str]]) -> None:
         self._warehouse = warehouse
         self._rooms = rooms
         self._links = links
@@ -31,7 +31,7 @@ class Linker:
                 continue
             columns = {column.name for column in changes.table.columns}
             ready = None
-            if not isinstance(changes.rows, TabSeparated) and all(link.column in columns for link in links):
+            if not isinstance(changes.rows, TabSeparated) and columns.issuperset(links):
                 ready = pairs(changes.table, links, changes.rows)
             if ready is None:
                 left.add(name)
@@ -54,10 +54,10 @@ class Linker:
                     f"insert into {LINKS} (link, from_id, to_id) {query} settings insert_deduplicate = 0"
                 )
 
-    def _known(self, name: str) -> list[Link]:
-        """The links of a table that it has the columns and a key for."""
+    def _known(self, name: str) -> list[str]:
+        """The columns of a table that link it, where it has them, and a key."""
         layout = self._rooms.layout(name)
         if not layout.key:
             return []
         columns = {column.name for column in layout.columns}
-        return [link for link in self._links.get(name, ()) if link.column in columns]
+        return [link for link in self._links.get(name, ()) if link in columns]

@@ -1,6 +1,7 @@
 """Who hangs on whom: every pair of child and parent ever seen, so that a change finds the orders it touches.
 
-`mirror.links` holds each pair twice. For `Link("order_id", "orders")` of table `order_lines`:
+A link is a column that holds the key of a parent's row. `mirror.links` holds each pair twice, as here for the column
+`order_id` of table `order_lines`:
 
     link = 'order_lines.order_id'     from the order to the line      (which lines has this order?)
     link = 'order_lines.order_id^'    from the line to the order      (which orders had this line?)
@@ -12,7 +13,6 @@ An id is the text of the key; the parts of a key of several columns are joined b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,71 +34,39 @@ CREATE = (
 _AS_PRINTED = ("int16", "int32", "int64", "uint64", "uuid", "text", "enum", "date")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A column that holds the key of a row of another table (`parent`, a warehouse name)."""
-
-    column: str
-    parent: str
-
-
-def down(table: Table, link: Link) -> str:
+def down(table: Table, column: str) -> str:
     """The name under which a parent's id leads to its children's."""
-    return f"{table.warehouse_name}.{link.column}"
+    return f"{table.warehouse_name}.{column}"
 
 
-def up(table: Table, link: Link) -> str:
+def up(table: Table, column: str) -> str:
     """The name under which a child's id leads to every parent it ever had."""
-    return f"{table.warehouse_name}.{link.column}^"
+    return f"{table.warehouse_name}.{column}^"
 
 
-def id_text(table: Table, prefix: str = "") -> str:
-    """SQL for a row's id, from the typed key columns of its mirror; `prefix` is an alias with its dot."""
-    return _joined([f"toString({prefix}{quoted(name)})" for name in table.key])
-
-
-def key_columns(table: Table, prefix: str = "") -> str:
-    """SQL for a row's key as `key_from_text` gives it: a value, or a tuple for several columns."""
-    return _tupled([f"{prefix}{quoted(name)}" for name in table.key])
-
-
-def key_from_text(table: Table, text: str) -> str:
-    """SQL for the typed key in an id: `where {key_columns(t)} in (select {key_from_text(t, 'to_id')} …)`."""
-    columns = [table.column(name) for name in table.key]
-    if len(columns) == 1:
-        return _key_value(columns[0], text)
-    return _tupled(
-        [
-            _key_value(column, f"splitByChar({SEPARATOR}, {text})[{place}]")
-            for place, column in enumerate(columns, start=1)
-        ]
-    )
-
-
-def pairs(table: Table, links: Sequence[Link], rows: pa.Table) -> pa.Table | None:
+def pairs(table: Table, columns: Sequence[str], rows: pa.Table) -> pa.Table | None:
     """The pairs in these rows, ready for `mirror.links`; None where only the engine can work them out."""
-    kinds = [table.column(name).type.kind for name in (*table.key, *(link.column for link in links))]
+    kinds = [table.column(name).type.kind for name in (*table.key, *columns)]
     if any(kind not in _AS_PRINTED for kind in kinds) or rows.column("_till_before").null_count < rows.num_rows:
         return None
     keys = [rows.column(name).cast(pa.string()) for name in table.key]
     child = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*keys, "\x1f")
     pieces = []
-    for link in links:
-        parent = rows.column(link.column).cast(pa.string())
+    for column in columns:
+        parent = rows.column(column).cast(pa.string())
         known = pc.and_(pc.is_valid(parent), pc.is_valid(child))
         parents, children = parent.filter(known), child.filter(known)
-        pieces += [_pieces(down(table, link), parents, children), _pieces(up(table, link), children, parents)]
+        pieces += [_pieces(down(table, column), parents, children), _pieces(up(table, column), children, parents)]
     return pa.concat_tables(pieces)
 
 
-def pairs_query(table: Table, links: Sequence[Link], number: int) -> str:
+def pairs_query(table: Table, columns: Sequence[str], number: int) -> str:
     """SQL for the pairs in one batch's bronze rows and their old rows: link, from_id, to_id."""
     child = _joined([_bronze_text(table.column(name)) for name in table.key])
     now, former = [], []
-    for link in links:
-        column = table.column(link.column)
-        now += _both_ways(table, link, _bronze_text(column), child)
-        former += _both_ways(table, link, _former_text(column), child)
+    for name in columns:
+        now += _both_ways(table, name, _bronze_text(table.column(name)), child)
+        former += _both_ways(table, name, _former_text(table.column(name)), child)
     found = f"[{', '.join(now)}]"
     if_former = f"if(isNull({ROW}._till_before), {found}, arrayConcat({found}, [{', '.join(former)}]))"
     return (
@@ -109,10 +77,10 @@ def pairs_query(table: Table, links: Sequence[Link], number: int) -> str:
     )
 
 
-def _both_ways(table: Table, link: Link, parent: str, child: str) -> list[str]:
+def _both_ways(table: Table, column: str, parent: str, child: str) -> list[str]:
     return [
-        f"({literal(down(table, link))}, {parent}, {child})",
-        f"({literal(up(table, link))}, {child}, {parent})",
+        f"({literal(down(table, column))}, {parent}, {child})",
+        f"({literal(up(table, column))}, {child}, {parent})",
     ]
 
 
@@ -136,13 +104,5 @@ def _canonical(column: Column, text: str) -> str:
     return f"toString({parsed(text, column.type, in_key=True)})"
 
 
-def _key_value(column: Column, text: str) -> str:
-    return f"assumeNotNull({parsed(text, column.type, in_key=True)})"
-
-
 def _joined(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"concatWithSeparator({SEPARATOR}, {', '.join(texts)})"
-
-
-def _tupled(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"tuple({', '.join(values)})"
