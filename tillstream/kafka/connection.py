@@ -5,6 +5,7 @@ The only place that reads meaning out of librdkafka's error codes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from confluent_kafka import KafkaError, KafkaException
 from tillstream.errors import CaptureReplaced, MessageTooLarge, StreamError, StreamRefused, StreamUnreachable
 from tillstream.kafka.names import Names
 
+# What the client library would write to the standard error; what matters of it is raised as well.
+LOGGER = logging.getLogger("tillstream.kafka")
+LOGGER.addHandler(logging.NullHandler())
+LOGGER.propagate = False
 # How long, in seconds, a broker may take to answer a question.
 PATIENCE = 15.0
 

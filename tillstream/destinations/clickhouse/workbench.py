@@ -12,8 +12,11 @@ import pyarrow as pa
 from tillstream.destinations.clickhouse.client import IN_MEMORY, Warehouse, literal, quoted
 
 ROWS = "{rows}"
-# One thread keeps the order of the rows; the rest is for texts that look like a heading and are none.
-_SETTINGS = " settings max_threads = 1, input_format_tsv_detect_header = 0, input_format_parallel_parsing = 0"
+# One thread keeps the order of the rows; texts that look like a heading are none.
+_SETTINGS = (
+    " settings max_threads = 1, input_format_tsv_detect_header = 0, input_format_parallel_parsing = 0,"
+    " output_format_json_escape_forward_slashes = 0"
+)
 
 
 class Workbench:

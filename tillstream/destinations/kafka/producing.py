@@ -1,0 +1,179 @@
+"""One transactional producer: what is sent is in the topics as a whole, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tillstream.errors import StreamRefused
+from tillstream.kafka.connection import LOGGER, PATIENCE, KafkaSettings, told
+
+Headers = list[tuple[str, str | bytes | None]]
+
+# What a user's own options may change.
+_TUNING = {
+    # Rows come in large transactions, or alone and then nothing is waited for: committing sends what is left.
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 500_000,
+    "queue.buffering.max.kbytes": 262_144,
+    # What a topic takes is the cluster's to say, of what is compressed.
+    "message.max.bytes": 64 << 20,
+    # Java's clients find a key's partition in the same way.
+    "partitioner": "murmur2_random",
+    # A capture that died holds readers up for so long, unless a new one takes over.
+    "transaction.timeout.ms": 60_000,
+}
+# A cluster that does not answer is asked so often, in seconds, whether it has said anything against us.
+_LOOK = 0.5
+# How long, in seconds, what was sent may take to be everywhere; shorter than a transaction may take.
+_COMMIT_PATIENCE = 30.0
+_LAST_WORD = 2.0
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+
+
+class Producing:
+    """The producer of a store's capture. For one thread.
+
+    Whatever fails ends the transaction and the producer with it; the next use begins with a new one, which takes over
+    from any other of the same store.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.settings = settings
+        self.is_open = False
+        # How many transactions were begun and not committed: what was sent in them is not there.
+        self.thrown_away = 0
+        self._producer: Producer | None = None
+        # The first reason why a message was not delivered, and the last one why we may not come in.
+        self._undelivered: KafkaError | None = None
+        self._refused: KafkaError | None = None
+
+    def take_over(self) -> None:
+        """End what is open, here or in a process before this one, so that no other can write any more."""
+        self.abort()
+        self._ready()
+
+    def begin(self) -> None:
+        """Begin a transaction; one that is open is thrown away."""
+        self.abort()
+        producer = self._ready()
+        with self._whole():
+            producer.begin_transaction()
+            self.is_open = True
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers, partition: int = -1) -> None:
+        """Send one message, to the key's partition unless another is named."""
+        more = {} if partition < 0 else {"partition": partition}
+        with self._whole():
+            self._send_when_there_is_room(topic, value, key, headers=headers, **more)
+
+    def send_all(self, topic: str, values: Sequence[bytes], keys: Sequence[bytes | None], headers: Headers) -> None:
+        """Send messages that differ in key and value only."""
+        producer = self._ready()
+        produce = producer.produce
+        with self._whole():
+            for key, value in zip(keys, values, strict=True):
+                try:
+                    produce(topic, value, key, headers=headers)
+                except BufferError:
+                    self._send_when_there_is_room(topic, value, key, headers=headers)
+            producer.poll(0)
+
+    def commit(self) -> None:
+        """Make what was sent visible, all of it at once."""
+        producer = self._ready()
+        with self._whole():
+            self._insist(producer.commit_transaction, _COMMIT_PATIENCE)
+            self.is_open = False
+
+    def abort(self) -> None:
+        """Throw away what was sent since `begin`; nothing to do when nothing is open."""
+        if not self.is_open or self._producer is None:
+            return
+        try:
+            self._producer.abort_transaction(PATIENCE)
+            self.thrown_away += 1
+            self.is_open = False
+        except KafkaException:
+            # A new producer throws it away when it takes over.
+            self._let_go()
+
+    def close(self) -> None:
+        """Throw away what is open and let go of the connections."""
+        self.abort()
+        self._let_go()
+
+    def _ready(self) -> Producer:
+        if self._producer is None:
+            self._undelivered = self._refused = None
+            tuning = {name: value for name, value in _TUNING.items() if name not in self.settings.options}
+            config = {
+                **self.settings.client("capture", transactional_id=self.settings.names.transactional_id),
+                **tuning,
+                "delivery.report.only.error": True,
+                "on_delivery": self._heard_of,
+                "error_cb": self._heard,
+            }
+            self._producer = Producer(config, logger=LOGGER)
+            with self._whole():
+                self._insist(self._producer.init_transactions)
+        return self._producer
+
+    def _insist(self, act: Callable[[float], None], patience: float = PATIENCE) -> None:
+        """Do what may take its time, until it is done or hopeless."""
+        give_up_at = time.monotonic() + patience
+        while True:
+            try:
+                act(_LOOK)
+                return
+            except KafkaException as error:
+                assert self._producer is not None
+                self._producer.poll(0)
+                if self._refused or not error.args[0].retriable() or time.monotonic() > give_up_at:
+                    raise
+
+    def _send_when_there_is_room(self, *arguments: Any, **named: Any) -> None:
+        producer = self._ready()
+        while True:
+            try:
+                producer.produce(*arguments, **named)
+                return
+            except BufferError:
+                # What can't be delivered is given up in time, so there is room one day.
+                producer.poll(_LOOK)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A failure ends the transaction, and is told by its first reason."""
+        try:
+            yield
+        except KafkaException as error:
+            reason = self._refused or self._undelivered or error.args[0]
+            self._let_go()
+            raise told(reason, self.settings) from error
+        except BaseException:
+            # A process that is told to stop leaves nothing open.
+            self.abort()
+            raise
+
+    def _let_go(self) -> None:
+        self.thrown_away += self.is_open
+        producer, self._producer, self.is_open = self._producer, None, False
+        if producer is not None:
+            with suppress(KafkaException):
+                producer.abort_transaction(_LAST_WORD)
+            producer.purge()
+            producer.close()
+
+    def _heard_of(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None and self._undelivered is None and error.code() not in _PURGED:
+            self._undelivered = error
+
+    def _heard(self, error: KafkaError) -> None:
+        if isinstance(told(error, self.settings), StreamRefused):
+            self._refused = error
