@@ -88,7 +88,7 @@ def assemble(settings: Settings, url: str, log: Log | None = None) -> Assembly:
         batcher=Batcher(settings.batch),
         deploy=deploy_models,
         facts_of=layer.facts_of,
-        expected_rows=lambda: _expected_rows(url, source),
+        expected_rows=source.expected_rows,
         close=close,
     )
     supervisor = Supervisor(settings.folder, pipeline, log or log_to(form=settings.log.format))
@@ -217,16 +217,6 @@ def _deploy(project: Project, layer: LiveLayer) -> None:
     mark.unlink(missing_ok=True)
     deploy(project, layer)
     mark.write_text(wanted)
-
-
-def _expected_rows(url: str, source: PostgresSource) -> dict[str, int]:
-    names = {table.full_name: table.warehouse_name for table in source.tables()}
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(
-            "select format('%s.%s', n.nspname, c.relname), greatest(c.reltuples, 0)::bigint"
-            " from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"
-        ).fetchall()
-    return {names[name]: int(count) for name, count in found if name in names}
 
 
 def _port(settings: Settings) -> int:

@@ -25,6 +25,9 @@
     ├── ModelError                  dbt could not build a model
     │   └── ModelTestFailed         a model is not what its test says
     ├── LedgerError                 the ledger and the data disagree
+    ├── MomentMissed                store and warehouse could not be compared
+    ├── ProcessRefused              what a command asked of the running process
+    ├── BodyTooLarge                what a client sent to the endpoint
     └── StoreError                  the embedded demo store
 
 Every error has a message (lower case, names the object), a detail (facts), a hint (a command or a
@@ -185,6 +188,18 @@ class ModelTestFailed(ModelError):
 
 class LedgerError(TillError):
     """What the ledger says and what the warehouse holds can't both be true."""
+
+
+class MomentMissed(TillError):
+    """The store and the warehouse could not be brought to one position, so nothing was compared."""
+
+
+class ProcessRefused(TillError):
+    """The running process answered a command with an error, or does not serve yet."""
+
+
+class BodyTooLarge(TillError):
+    """A request's body is larger than it may be."""
 
 
 class StoreError(TillError):

@@ -1,4 +1,4 @@
-"""The models, through dbt: put together, built, compiled, documented.
+"""The models, through dbt: put together, built, compiled, tested.
 
 dbt runs as a process of its own against ClickHouse's HTTP protocol: the embedded warehouse's own
 endpoint, or a server. The project is put together in the pipeline's folder from three parts: what
@@ -151,12 +151,25 @@ def definitions_in(manifest: Mapping[str, Any]) -> Definitions:
     rollups = []
     for node in models.values():
         sources = [facts[key] for key in node["depends_on"]["nodes"] if key in facts]
-        if node["config"]["materialized"] == "materialized_view" and len(sources) == 1:
+        if node["config"]["materialized"] != "materialized_view":
+            continue
+        if len(sources) > 1:
+            raise _of_two_facts(node, sources)
+        if sources:
             keys = tuple(_listed(node["config"].get("order_by")))
             rollups.append(Rollup(node["alias"], node["schema"], sources[0].name, keys, node["compiled_code"]))
     return Definitions(
         tuple(sorted(facts.values(), key=lambda fact: fact.name)),
         tuple(sorted(rollups, key=lambda rollup: rollup.name)),
+    )
+
+
+def _of_two_facts(node: Mapping[str, Any], facts: Sequence[Fact]) -> ModelError:
+    names = " and ".join(f'"{name}"' for name in sorted(fact.name for fact in facts))
+    return ModelError(
+        f'rollup "{node["alias"]}" reads more than one fact',
+        detail=f"It reads {names}. A rollup is moved by the rows of one table only, so it would miss the others'.",
+        hint=f"Make one rollup over each, and a view that joins them, in place of {node['original_file_path']}.",
     )
 
 

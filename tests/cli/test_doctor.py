@@ -107,7 +107,7 @@ def test_a_warehouse_that_another_process_holds_is_found(tmp_path: Path) -> None
 def test_a_disk_that_is_nearly_full_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "LEAST_FREE", sys.maxsize)
+    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", sys.maxsize)
     wrong = found(folder_with(tmp_path, STORE), capsys)
     assert "GiB free" in wrong["disk"]["message"]
     assert "Free some space" in wrong["warehouse's disk"]["hint"]

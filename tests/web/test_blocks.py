@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tests.web.conftest import World
 from tests.web.shop import TOKEN
+from tillstream.errors import BodyTooLarge
 from tillstream.web.blocks import in_blocks, out_of_blocks
 from tillstream.web.cityhash import cityhash128
-from tillstream.web.wire import BodyTooLarge, Refused
+from tillstream.web.wire import Refused
 
 # Made with another implementation of the same version, of bytes(i * 7 % 256 for i in range(size)).
 KNOWN = {

@@ -8,15 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from tillstream.errors import TillError, WarehouseUnreachable
+from tillstream.errors import ProcessRefused, WarehouseUnreachable
 from tillstream.flow.folder import Running
 
 # Comparing or mending a large store takes its time; a local process that dies closes the connection.
 PATIENCE = 3600.0
-
-
-class Refused(TillError):
-    """The running process answered with an error."""
 
 
 class Client:
@@ -24,7 +20,7 @@ class Client:
 
     def __init__(self, running: Running) -> None:
         if not running.url:
-            raise Refused(
+            raise ProcessRefused(
                 f"process {running.pid} is starting or stopping",
                 detail="It has the folder, and does not serve yet.",
                 hint="Try again in a moment.",
@@ -45,7 +41,7 @@ class Client:
         return self.send("POST", f"/?{urlencode(names)}", sql.encode())
 
     def send(self, method: str, path: str, body: bytes) -> bytes:
-        """The body of the answer. Raises Refused for an answer that is no success."""
+        """The body of the answer. Raises ProcessRefused for an answer that is no success."""
         parts = urlsplit(self._running.url)
         connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=PATIENCE)
         try:
@@ -65,10 +61,10 @@ class Client:
         return content
 
 
-def _refusal(status: int, content: bytes) -> Refused:
+def _refusal(status: int, content: bytes) -> ProcessRefused:
     text = content.decode(errors="replace").strip()
     try:
         said = json.loads(text)["error"]
-        return Refused(said["message"], detail=said["detail"], hint=said["hint"])
+        return ProcessRefused(said["message"], detail=said["detail"], hint=said["hint"])
     except (ValueError, KeyError, TypeError):
-        return Refused("the running process refused the request", detail=text[:2000] or f"HTTP status {status}")
+        return ProcessRefused("the running process refused the request", detail=text[:2000] or f"HTTP status {status}")

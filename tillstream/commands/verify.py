@@ -11,7 +11,7 @@ from tillstream.commands.output import Output, grid
 from tillstream.commands.run import store_url
 from tillstream.commands.signals import orderly
 from tillstream.config import environment, load
-from tillstream.errors import TillError
+from tillstream.errors import MomentMissed
 from tillstream.flow.folder import hold, running
 from tillstream.watch.events import silent
 
@@ -19,10 +19,6 @@ EXACT, DIFFERENT, NOT_COMPARED = 0, 1, 2
 # A pipeline that was stopped for long has to catch up before it can be compared.
 CATCH_UP = 3600.0
 LISTED = 20
-
-
-class NotComparable(TillError):
-    """Source and warehouse could not be brought to one position."""
 
 
 def verify(folder: Path, output: Output, *, repair: bool) -> int:
@@ -50,7 +46,7 @@ def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
             output.say("catching up with the store")
             if not supervisor.drain(log_end(url), CATCH_UP):
                 supervisor.raise_failure()
-                raise NotComparable(f"the pipeline did not catch up within {CATCH_UP:.0f} s", hint="till status")
+                raise MomentMissed(f"the pipeline did not catch up within {CATCH_UP:.0f} s", hint="till status")
             output.say("comparing")
             return assembly.verify(repair=repair).as_json()
         finally:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psycopg
 
 from tillstream.destinations.clickhouse.client import Warehouse, literals, quoted
-from tillstream.errors import SnapshotDelayed, SourceUnreachable, TillError
+from tillstream.errors import MomentMissed, SnapshotDelayed, SourceUnreachable
 from tillstream.flow.gate import Gate
 from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.slot import created_slot
@@ -24,10 +24,6 @@ from tillstream.sources.postgres.slot import created_slot
 LONGEST_HOLD = 20.0
 CLONED = ("mirror", "facts", "live")
 PREFIX = "verify_"
-
-
-class MomentMissed(TillError):
-    """The store and the warehouse could not be brought to one position."""
 
 
 @dataclass(frozen=True, slots=True)

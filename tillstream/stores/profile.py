@@ -66,8 +66,6 @@ class Profile:
     schema: str
     views: str
     tables: tuple[str, ...]
-    time_zone: str = "UTC"
-    currency: str = "USD"
     excluded: frozenset[str] = frozenset()
     links: tuple[Link, ...] = ()
     roots: tuple[Root, ...] = ()
@@ -128,7 +126,7 @@ def parse_profile(text: str, origin: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f'store profile "{origin}" is not TOML', detail=str(error)) from error
     needed = ("name", "schema", "views", "tables")
-    _known(tree, (*needed, "time_zone", "currency", "columns", "links", "roots"), "store profile", origin)
+    _known(tree, (*needed, "columns", "links", "roots"), "store profile", origin)
     if missing := [key for key in needed if key not in tree]:
         raise ConfigError(f'store profile "{origin}" lacks {", ".join(missing)}')
     columns = tree.get("columns", {})
@@ -138,8 +136,6 @@ def parse_profile(text: str, origin: str) -> Profile:
         schema=tree["schema"],
         views=tree["views"],
         tables=tuple(tree["tables"]),
-        time_zone=tree.get("time_zone", "UTC"),
-        currency=tree.get("currency", "USD"),
         excluded=frozenset(columns.get("excluded", ())),
         links=tuple(_link(child, parent, origin) for child, parent in tree.get("links", {}).items()),
         roots=tuple(_root(name, root, origin) for name, root in tree.get("roots", {}).items()),

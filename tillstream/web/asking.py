@@ -11,13 +11,14 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request as HttpRequest
 
+from tillstream.errors import BodyTooLarge
 from tillstream.web import guard, limits
 from tillstream.web.blocks import out_of_blocks
 from tillstream.web.credentials import Credentials, credentials
 from tillstream.web.engine import STREAMABLE_FORMATS, Request
 from tillstream.web.sessions import DEFAULT_TIMEOUT
 from tillstream.web.statement import Statement, parse
-from tillstream.web.wire import TRANSPORT_PARAMETERS, BodyTooLarge, Refused, decoded
+from tillstream.web.wire import TRANSPORT_PARAMETERS, Refused, decoded
 
 LARGEST_READER_BODY = 4 << 20
 LARGEST_WRITER_BODY = 1 << 30

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from tillstream.errors import BodyTooLarge
 from tillstream.web.cityhash import cityhash128
-from tillstream.web.wire import BodyTooLarge, Refused
+from tillstream.web.wire import Refused
 
 _CHECKSUM = 16
 _HEAD = struct.Struct("<BII")

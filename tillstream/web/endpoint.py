@@ -21,13 +21,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.errors import BodyTooLarge
 from tillstream.web import asking, guard
 from tillstream.web.asking import Asked
 from tillstream.web.blocks import in_blocks
 from tillstream.web.engine import Answer, Handle, kill
 from tillstream.web.sessions import Sessions
 from tillstream.web.statement import parse
-from tillstream.web.wire import BodyTooLarge, Refused, content_type
+from tillstream.web.wire import Refused, content_type
 
 Result = TypeVar("Result")
 

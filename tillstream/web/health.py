@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-GIB = 1 << 30
-LEAST_FREE = 1 * GIB
-# Without a limit the server's disk is what fills up.
-MUCH_RETAINED = 8 * GIB
-MOST_USED = 0.5
-LATE_SECONDS = 60.0
+from tillstream.watch.thresholds import GIB, LEAST_FREE_BYTES, MOST_LAG_SECONDS, MOST_LOG_BYTES, MOST_LOG_USED
 
 _WAITING = {
     "starting": "the pipeline is starting",
@@ -48,10 +43,10 @@ def warnings(content: Mapping[str, Any]) -> list[dict[str, str]]:
 def _warnings(content: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield from _log(content.get("slot") or {})
     seconds = content["lag"]["seconds"]
-    if seconds is not None and seconds > LATE_SECONDS:
+    if seconds is not None and seconds > MOST_LAG_SECONDS:
         yield "lag", f"{seconds:.0f} s behind the store", "Look at `batches` and at the machine's load."
     storage = content["storage"]
-    if storage["free_bytes"] is not None and storage["free_bytes"] < LEAST_FREE:
+    if storage["free_bytes"] is not None and storage["free_bytes"] < LEAST_FREE_BYTES:
         free = f"{storage['free_bytes'] / GIB:.2f} GiB free"
         yield "disk", free, "Free space on the warehouse's disk before it is full."
     if content["quarantine"]["open"]:
@@ -68,7 +63,7 @@ def _log(slot: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     hint = "Raise max_slot_wal_keep_size before the slot is lost; `till status` shows why we are behind."
     if slot.get("wal_status") == "unreserved":
         yield "slot", f'replication slot "{slot.get("name")}" is about to be lost', hint
-    elif used is not None and used > MOST_USED:
+    elif used is not None and used > MOST_LOG_USED:
         yield "slot", f"{used:.0%} of the log that the server keeps for us is used", hint
-    elif used is None and retained is not None and retained > MUCH_RETAINED:
+    elif used is None and retained is not None and retained > MOST_LOG_BYTES:
         yield "slot", f"the server keeps {retained / GIB:.1f} GiB of log for us", "`till status` shows the reason."

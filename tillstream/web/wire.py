@@ -7,7 +7,7 @@ import zlib
 
 import pyarrow as pa
 
-from tillstream.errors import TillError
+from tillstream.errors import BodyTooLarge
 
 # Parameters that ClickHouse's HTTP handler takes for itself, or that steer a transport we don't have.
 TRANSPORT_PARAMETERS = frozenset(
@@ -55,10 +55,6 @@ class Refused(Exception):
     @property
     def status(self) -> int:
         return _STATUS.get(self.code, 500)
-
-
-class BodyTooLarge(TillError):
-    """A request's body is larger than it may be."""
 
 
 def from_engine(error: Exception) -> Refused:

@@ -24,7 +24,6 @@ select
     c.relname::text as name,
     c.relkind::text as kind,
     c.relreplident::text as identity,
-    greatest(c.reltuples, 0)::int8 as row_estimate,
     coalesce(k.names, '{}') as key,
     coalesce(a.columns, '[]') as columns
 from pg_class c
@@ -81,7 +80,6 @@ class CapturedTable:
     identity: Identity
     is_partitioned: bool
     only_adds: bool
-    row_estimate: int
     published: tuple[str, ...] | None
 
     @property
@@ -114,7 +112,6 @@ def captured_tables(connection: psycopg.Connection, settings: PostgresSettings) 
                 identity=_IDENTITIES[row["identity"]],
                 is_partitioned=row["kind"] == "p",
                 only_adds=settings.only_adds(full_name),
-                row_estimate=row["row_estimate"],
                 published=tuple(c.name for c in columns) if len(columns) < len(row["columns"]) else None,
             )
         )

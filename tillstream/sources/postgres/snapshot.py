@@ -22,16 +22,6 @@ from tillstream.sources.postgres.slot import ExportedSnapshot
 _ROWS_FACTOR = 10
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far the snapshot of one table is."""
-
-    table: str
-    row_estimate: int
-    row_count: int = 0
-    finished: bool = False
-
-
 class Snapshot:
     """Reads tables one after another, each in the order of its key.
 
@@ -43,7 +33,6 @@ class Snapshot:
         self._settings = settings
         self._tables = tables
         self._stopped = stopped
-        self.progress = [Progress(table.full_name, table.row_estimate) for table in tables]
         self.place = Place()
 
     def read(
@@ -56,7 +45,6 @@ class Snapshot:
         with exported as snapshot, closing(connect(self._settings)) as connection, translated(self._settings):
             connection.execute("begin isolation level repeatable read read only")
             connection.execute(f"set transaction snapshot '{snapshot.name}'")
-            self._estimate(connection)
             # Each batch waits for the next one, so that the last of a table can say that the table is finished.
             for changes, reached in self._pieces(connection, snapshot.lsn):
                 self.place = reached
@@ -79,31 +67,20 @@ class Snapshot:
         row_count = sum(changes.row_count for changes in both)
         return not second or (size <= limits.bytes and row_count <= limits.rows * _ROWS_FACTOR)
 
-    def _estimate(self, connection: psycopg.Connection) -> None:
-        """The planner knows the size of a table that was never analysed, too."""
-        for table, progress in zip(self._tables, self.progress, strict=True):
-            row = connection.execute(f"explain (format json) select 1 from {_from(table)}").fetchone()
-            assert row is not None
-            progress.row_estimate = int(row[0][0]["Plan"]["Plan Rows"])
-            progress.finished = table.full_name in self.place.done
-            progress.row_count = progress.row_estimate if progress.finished else 0
-
     def _pieces(self, connection: psycopg.Connection, lsn: int) -> Iterator[tuple[tuple[Changes, ...], Place]]:
         """Changes with the place after them; no changes where only the place moves on."""
-        for table, progress in zip(self._tables, self.progress, strict=True):
+        for table in self._tables:
             if table.full_name in self.place.done:
                 continue
             reader = _keyed if table.table.key else _keyless
             for piece in reader(table, self.place, lsn):
-                yield from self._copy(connection, table, progress, piece)
+                yield from self._copy(connection, table, piece)
             if self._stopped():
                 return
-            progress.finished = True
-            progress.row_estimate = progress.row_count
             yield (), self.place.finished(table.full_name)
 
     def _copy(
-        self, connection: psycopg.Connection, table: CapturedTable, progress: Progress, reading: _Reading
+        self, connection: psycopg.Connection, table: CapturedTable, reading: _Reading
     ) -> Iterator[tuple[tuple[Changes, ...], Place]]:
         if reading.first is not None:
             yield (reading.first,), reading.place
@@ -113,8 +90,14 @@ class Snapshot:
             rows = TabSeparated(data, row_count, reading.lsn, datetime.now(UTC), ordinal)
             if not table.table.key:
                 ordinal += row_count
-            progress.row_count += row_count
             yield (Changes(table.table, rows),), replace(reading.place, key=_last_key(table.table, data))
+
+
+def estimated_rows(connection: psycopg.Connection, table: CapturedTable) -> int:
+    """What the planner thinks: it looks at the size of a table that was never analysed."""
+    row = connection.execute(f"explain (format json) select 1 from {_from(table)}").fetchone()
+    assert row is not None
+    return int(row[0][0]["Plan"]["Plan Rows"])
 
 
 @dataclass(frozen=True, slots=True)

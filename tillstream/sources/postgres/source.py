@@ -34,7 +34,7 @@ from tillstream.sources.postgres.slot import (
     require_logical,
     require_slot,
 )
-from tillstream.sources.postgres.snapshot import Progress, Snapshot
+from tillstream.sources.postgres.snapshot import Snapshot, estimated_rows
 from tillstream.sources.postgres.stream import Stream
 
 # How often, in seconds, the catalog is asked for tables and columns that the log can't tell of.
@@ -61,10 +61,11 @@ class PostgresSource:
         with self._asked() as connection:
             return [table.table for table in captured_tables(connection, self.settings)]
 
-    @property
-    def progress(self) -> Sequence[Progress]:
-        """How far the snapshot is, per table; empty before it begins."""
-        return tuple(self._snapshot.progress) if self._snapshot else ()
+    def expected_rows(self) -> dict[str, int]:
+        """About how many rows each captured table has, by warehouse name, though it was never analysed."""
+        with self._asked() as connection:
+            tables = captured_tables(connection, self.settings)
+            return {table.table.warehouse_name: estimated_rows(connection, table) for table in tables}
 
     def refresh(self) -> None:
         """Look for tables that the settings ask for and that are not captured yet; soon, not at once.
