@@ -19,7 +19,7 @@ from benchmarks.growth import History
 from benchmarks.measure import Values
 from benchmarks.pipeline import opened
 from benchmarks.plan import PLANS, Plan
-from tillstream.assembly import Assembly
+from tillstream.assembly.whole import Assembly
 from tillstream.change import Batch
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.live.definitions import load_definitions

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.pipeline import PATIENCE, flowing, opened
-from tillstream.assembly import log_end
+from tillstream.assembly.store import log_end
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tillstream.assembly import Assembly, assemble
+from tillstream.assembly.whole import Assembly, assemble
 from tillstream.config import load
 from tillstream.ledger import Landing
 from tillstream.watch.events import silent

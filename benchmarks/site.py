@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.pipeline import PATIENCE, flowing, opened
 from benchmarks.store import mix_of, store
-from tillstream.assembly import log_end
+from tillstream.assembly.store import log_end
 
 
 class Site:

@@ -7,26 +7,22 @@ Secrets stand in till.toml only as references: `{ env = "STORE_URL" }` or `{ fil
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tillstream.errors import ConfigError
+from tillstream.lines import lines_of
 from tillstream.quantities import Size, parse_duration, parse_size
-from tillstream.settings import (
-    LOOPBACK,
-    SECTIONS,
-    Row,
-    Secret,
-    Settings,
-    Url,
-    table_of_settings,
-)
+from tillstream.setting import Secret, Url
+from tillstream.settings import LOOPBACK, SECTIONS, Row, Settings, table_of_settings
+from tillstream.streaming import Misfit, Options, Topics, opens
 
 FILE_NAME = "till.toml"
 DEFAULT_FOLDER = Path(".till")
@@ -68,6 +64,11 @@ class _Given:
     value: Any
     origin: str
     in_file: bool = True
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def at(self, full_name: str) -> str:
+        """Where a key inside of it stands."""
+        return f"{FILE_NAME}:{self.lines[full_name]}" if full_name in self.lines else self.origin
 
 
 def _demo(folder: Path) -> dict[str, _Given]:
@@ -90,7 +91,7 @@ def _from_file(folder: Path) -> dict[str, _Given] | None:
         raise ConfigError(
             f'"{path}" is not TOML', detail=str(error), hint="`till init` writes a commented example."
         ) from error
-    lines = _lines(text)
+    lines = lines_of(text)
     given: dict[str, _Given] = {}
     for section, content in tree.items():
         if section not in SECTIONS:
@@ -104,7 +105,7 @@ def _from_file(folder: Path) -> dict[str, _Given] | None:
             origin = f"{FILE_NAME}:{lines.get(f'{section}.{name}', lines.get(section, 1))}"
             if name not in known:
                 raise _unknown(f"{section}.{name}", name, known, origin)
-            given[f"{section}.{name}"] = _Given(value, origin)
+            given[f"{section}.{name}"] = _Given(value, origin, lines=lines)
     return given
 
 
@@ -118,28 +119,10 @@ def _unknown(full_name: str, name: str, known: Iterable[str], origin: str) -> Co
     )
 
 
-_HEADER = re.compile(r"\s*\[\s*([\w.-]+)\s*\]")
-_KEY = re.compile(r"\s*([\w-]+(?:\s*\.\s*[\w-]+)*)\s*=")
-
-
-def _lines(text: str) -> dict[str, int]:
-    """Where each section and setting stands first; tomllib does not say."""
-    lines: dict[str, int] = {}
-    section = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if found := _HEADER.match(line):
-            section = found.group(1)
-            lines.setdefault(section, number)
-        elif found := _KEY.match(line):
-            name = re.sub(r"\s", "", found.group(1))
-            full_name = f"{section}.{name}" if section else name
-            lines.setdefault(full_name, number)
-            lines.setdefault(full_name.split(".")[0], number)
-    return lines
-
-
 def _resolved(row: Row, given: _Given, folder: Path, variables: Mapping[str, str]) -> tuple[Any, str]:
     value, origin = given.value, given.origin
+    if row.type in _TABLES:
+        return _table(row, given, folder, variables), origin
     if isinstance(value, dict):
         value, origin = _referred(row, given, folder, variables)
     if _is_url(row) and isinstance(value, str) and not Url(value).is_url:
@@ -152,11 +135,7 @@ def _resolved(row: Row, given: _Given, folder: Path, variables: Mapping[str, str
         and _is_secret(row)
         and (not _is_url(row) or Url(str(value)).has_password)
     ):
-        raise ConfigError(
-            f'setting "{row.full_name}" in {origin} holds a secret',
-            detail="Settings files get copied and committed; secrets stand in them only by reference.",
-            hint=f'{row.name} = {{ env = "{row.variable}" }} or {row.name} = {{ file = "{row.section}.{row.name}" }}',
-        )
+        raise _open_secret(row.full_name, origin, row.name, row.variable)
     try:
         parsed = _parsed(row, value)
     except ValueError as error:
@@ -164,6 +143,55 @@ def _resolved(row: Row, given: _Given, folder: Path, variables: Mapping[str, str
     if problem := row.check(parsed):
         raise _wrong(row, origin, value, problem)
     return parsed, origin
+
+
+def _table(row: Row, given: _Given, folder: Path, variables: Mapping[str, str]) -> Any:
+    """A setting that is a table of its own, with references in it followed."""
+    content = _from_json(row, given) if isinstance(given.value, str) else given.value
+    if not isinstance(content, dict):
+        raise _wrong(row, given.origin, content, "expected a table")
+
+    def followed(values: dict[str, Any], name: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in values.items():
+            full_name = f"{name}.{key}" if name else key
+            origin = given.at(f"{row.full_name}.{full_name}")
+            if isinstance(value, dict) and row.type is Options and value.keys() in ({"env"}, {"file"}):
+                found[key] = Secret(_referred(row, _Given(value, origin), folder, variables)[0])
+            elif isinstance(value, dict):
+                found[key] = followed(value, full_name)
+            elif row.type is Options and given.in_file and opens(full_name):
+                variable = re.sub(r"\W", "_", f"TILL_{full_name}").upper()
+                raise _open_secret(f"{row.full_name}.{full_name}", origin, f'"{full_name}"', variable)
+            else:
+                found[key] = value
+        return found
+
+    try:
+        return _TABLES[row.type](followed(content, ""))
+    except Misfit as error:
+        full_name = f"{row.full_name}.{error.key}"
+        raise ConfigError(
+            f'setting "{full_name}" from {given.at(full_name)} does not fit', detail=f"{error}.", hint=row.help
+        ) from error
+
+
+_TABLES: Mapping[Any, Callable[[Mapping[str, Any]], Any]] = {Options: Options.parsed, Topics: Topics.parsed}
+
+
+def _from_json(row: Row, given: _Given) -> object:
+    try:
+        return json.loads(given.value)
+    except ValueError as error:
+        raise _wrong(row, given.origin, "text", f"expected a JSON object ({error})") from error
+
+
+def _open_secret(full_name: str, origin: str, name: str, variable: str) -> ConfigError:
+    return ConfigError(
+        f'setting "{full_name}" in {origin} holds a secret',
+        detail="Settings files get copied and committed; secrets stand in them only by reference.",
+        hint=f'{name} = {{ env = "{variable}" }} or {name} = {{ file = "{full_name}" }}',
+    )
 
 
 def _wrong(row: Row, origin: str, value: object, problem: str) -> ConfigError:
@@ -237,10 +265,16 @@ def _number(value: object) -> int:
 
 
 def _check_together(settings: Settings) -> None:
-    page = settings.page
+    page, origins = settings.page, settings.origins
+    if settings.source.kind == "kafka" and settings.stream.url is None:
+        raise ConfigError(
+            "a store that comes from topics needs the brokers' addresses",
+            detail=f'source.kind from {origins["source.kind"]} is "kafka", and stream.url is not set.',
+            hint='[stream] url = "kafka://host:9092"',
+        )
     if page.host not in LOOPBACK and page.token is None:
         raise ConfigError(
             f'the page may not listen on "{page.host}" without a token',
-            detail=f"page.host comes from {settings.origins['page.host']}; everybody there could read the warehouse.",
+            detail=f"page.host comes from {origins['page.host']}; everybody there could read the warehouse.",
             hint='[page] token = { env = "TILL_PAGE_TOKEN" }',
         )

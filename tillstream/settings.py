@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -18,87 +17,19 @@ from zoneinfo import available_timezones
 
 from tillstream.errors import ConfigError
 from tillstream.quantities import Size, shown_duration
+from tillstream.setting import Secret, Url, between, fits, one_of, setting
+from tillstream.streaming import Options, StreamSettings, Topics
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAVOURITE_PORT = 8455
 NO_PROFILE = "none"
 
 
-class Secret:
-    """A text that can't be printed by accident; `reveal` is the only way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    @property
-    def shown(self) -> str:
-        """What may be shown of it."""
-        return "***"
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-class Url(Secret):
-    """A URL that may hold a password."""
-
-    __slots__ = ()
-
-    @property
-    def shown(self) -> str:
-        """The URL with its password as stars."""
-        if not self.is_url:
-            return "***"
-        password = urlsplit(self._value).password
-        return self._value if password is None else self._value.replace(f":{password}@", ":***@", 1)
-
-    @property
-    def has_password(self) -> bool:
-        return not self.is_url or urlsplit(self._value).password is not None
-
-    @property
-    def is_url(self) -> bool:
-        """False where the end of the password, or of the host, can't be told: then nothing of it may be shown."""
-        try:
-            parts = urlsplit(self._value)
-            return parts.netloc.count("@") <= 1 and ("@" in parts.netloc or "@" not in parts.path)
-        except ValueError:
-            return False
-
-
-def setting(default: Any, help: str, *, check: Callable[[Any], str] = lambda _value: "") -> Any:
-    """One setting. `check` answers what is wrong with a value, or nothing."""
-    return field(default=default, metadata={"help": help, "check": check})
-
-
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    return lambda value: "" if value in choices else "expected one of " + ", ".join(f'"{c}"' for c in choices)
-
-
-def _between(least: int, most: int) -> Callable[[Any], str]:
-    return lambda value: "" if least <= value <= most else f"expected {least} to {most}"
-
-
-def _fits(pattern: str, expected: str) -> Callable[[Any], str]:
-    return lambda value: "" if re.fullmatch(pattern, value) else f"expected {expected}"
-
-
 def _time_zone(value: str) -> str:
     return "" if value in available_timezones() else 'expected a name like "Europe/Lisbon"'
 
 
-_identifier = _fits("[a-z0-9_]{1,63}", "up to 63 lower-case letters, digits and underscores")
+_identifier = fits("[a-z0-9_]{1,63}", "up to 63 lower-case letters, digits and underscores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +45,7 @@ class StoreSettings:
     currency: str = setting(
         "USD",
         "The store's currency; the page shows orders in this one only.",
-        check=_fits("[A-Z]{3}", 'three capitals, like "EUR"'),
+        check=fits("[A-Z]{3}", 'three capitals, like "EUR"'),
     )
 
 
@@ -124,8 +55,8 @@ class SourceSettings:
 
     kind: str = setting(
         "postgres",
-        'The kind of database: "postgres", or "demo" for the embedded store in this folder.',
-        check=_one_of("postgres", "demo"),
+        'Where it is from: "postgres", "kafka" for topics of others, or "demo" for the embedded store in this folder.',
+        check=one_of("postgres", "kafka", "demo"),
     )
     url: Url | None = setting(None, "The database, as a URL or a reference to one.")
     slot: str = setting(
@@ -157,8 +88,8 @@ class BatchSettings:
     Read until one of the three is reached; `age` counts from the first change.
     """
 
-    rows: int = setting(50_000, "Rows read at a time; behind, up to twice that.", check=_between(1, 10_000_000))
-    bytes: Size = setting(Size(16 << 20), "Bytes of log read at a time, likewise.", check=_between(1 << 10, 1 << 32))
+    rows: int = setting(50_000, "Rows read at a time; behind, up to twice that.", check=between(1, 10_000_000))
+    bytes: Size = setting(Size(16 << 20), "Bytes of log read at a time, likewise.", check=between(1 << 10, 1 << 32))
     age: timedelta = setting(
         timedelta(milliseconds=5),
         "How long a change waits for company at most. Longer saves work: with 1 s, a batch a second.",
@@ -173,7 +104,7 @@ class PageSettings:
     port: int = setting(
         0,
         f"Port to listen on; 0 takes {FAVOURITE_PORT} or, when that is in use, any free one.",
-        check=_between(0, 65535),
+        check=between(0, 65535),
     )
     token: Secret | None = setting(None, "What clients from other machines must know; made up when not set.")
 
@@ -189,9 +120,7 @@ class ModelsSettings:
 class LogSettings:
     """What the pipeline says on standard error."""
 
-    format: str = setting(
-        "text", 'How a line looks: "text" or "json", an object a line.', check=_one_of("text", "json")
-    )
+    format: str = setting("text", 'How a line looks: "text" or "json", an object a line.', check=one_of("text", "json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +130,7 @@ class Settings:
     folder: Path
     store: StoreSettings = StoreSettings()
     source: SourceSettings = SourceSettings()
+    stream: StreamSettings = StreamSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     batch: BatchSettings = BatchSettings()
     page: PageSettings = PageSettings()
@@ -257,6 +187,7 @@ class Row:
 SECTIONS: Mapping[str, type[Any]] = {
     "store": StoreSettings,
     "source": SourceSettings,
+    "stream": StreamSettings,
     "warehouse": WarehouseSettings,
     "batch": BatchSettings,
     "page": PageSettings,
@@ -277,7 +208,7 @@ def shown(value: Any) -> str:
     """A value as till.toml would spell it, without secrets."""
     if value is None:
         return "(none)"
-    if isinstance(value, Secret):
+    if isinstance(value, Secret | Options | Topics):
         return value.shown
     if isinstance(value, timedelta):
         return shown_duration(value)

@@ -30,7 +30,7 @@ from tillstream.flow.folder import hold
 from tillstream.watch.events import log_to
 
 if TYPE_CHECKING:
-    from tillstream.assembly import Assembly
+    from tillstream.assembly.whole import Assembly
 
 DRAINED_WITHIN = 120.0
 _DIE_WITH_PARENT = 1
@@ -58,7 +58,7 @@ def carry_out(order: dict[str, Any]) -> None:
             if order["do"] == "look":
                 answer({"seen": looked(folder, order["number"])})
             else:
-                from tillstream.assembly import assemble
+                from tillstream.assembly.whole import assemble
 
                 settings = load(folder, {"TILL_SOURCE_KIND": "postgres", "TILL_SOURCE_URL": order["url"]})
                 assembly = assemble(settings, order["url"], log_to(log))
@@ -72,7 +72,7 @@ def carry_out(order: dict[str, Any]) -> None:
 
 def flow(assembly: Assembly, order: dict[str, Any]) -> None:
     """Run the pipeline: until it is killed, or until everything has landed and is compared."""
-    from tillstream.assembly import log_end
+    from tillstream.assembly.store import log_end
 
     supervisor = assembly.supervisor
     if supervisor.pipeline.layer.ready:

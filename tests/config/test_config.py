@@ -8,7 +8,8 @@ import pytest
 from tillstream.config import load
 from tillstream.errors import ConfigError
 from tillstream.quantities import Size, parse_duration, parse_size
-from tillstream.settings import Secret, Url, shown, table_of_settings
+from tillstream.setting import Secret, Url
+from tillstream.settings import shown, table_of_settings
 
 
 def settings_file(folder: Path, text: str) -> Path:
@@ -68,7 +69,7 @@ def test_an_unknown_section_is_refused_with_the_known_ones(tmp_path: Path) -> No
     error = refusal(tmp_path, "\n[sourc]\nx = 1\n")
 
     assert error.message == 'unknown setting "[sourc]" in till.toml:2'
-    assert error.detail == "Known here: store, source, warehouse, batch, page, models, log."
+    assert error.detail == "Known here: store, source, stream, warehouse, batch, page, models, log."
     assert error.hint == 'Did you mean "source"?'
 
 
@@ -86,7 +87,7 @@ def test_a_setting_outside_its_section_is_refused(tmp_path: Path) -> None:
         ("[batch]\nrows = true\n", "expected a whole number"),
         ("[batch]\nrows = 0\n", "expected 1 to 10000000"),
         ("[batch]\nage = 2\n", "expected a text in quotes"),
-        ('[source]\nkind = "oracle"\n', 'expected one of "postgres", "demo"'),
+        ('[source]\nkind = "oracle"\n', 'expected one of "postgres", "kafka", "demo"'),
         ('[source]\nslot = "Till Slot"\n', "lower-case letters"),
         ("[source]\ntables = [1]\n", "expected a list of texts"),
         ('[store]\ntime_zone = "Mars/Phobos"\n', 'expected a name like "Europe/Lisbon"'),

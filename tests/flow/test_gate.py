@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.destinations.rows import Row, batch, changes, copied
 from tests.flow.histories import EVENTS, LINES
-from tillstream.change import Batch, Position, TabSeparated
+from tillstream.change import Batch, Changes, Position, TabSeparated
 from tillstream.flow.gate import Gate, split_before
 
 
@@ -109,6 +111,55 @@ def test_a_place_that_is_not_reached_is_an_error() -> None:
     reaching = pytest.raises(TimeoutError, match="did not reach position 5")
     with gate.hold(), taking(gate, [log_batch(1, 2)], taken.append), reaching:
         gate.advance_before(5, 0.1)
+
+
+class Mixed:
+    """A cut in a log whose changes are not in the order of their positions: it ends where the log does by then."""
+
+    def __init__(self, lsn: int, end: int) -> None:
+        self.lsn, self.end = lsn, end
+
+    def part(self, batch: Batch) -> tuple[Batch | None, Batch | None]:
+        sides: tuple[list[Changes], list[Changes]] = ([], [])
+        for each in batch.changes:
+            assert not isinstance(each.rows, TabSeparated)
+            before = pc.less(each.rows.column("_till_lsn"), self.lsn)
+            for side, mask in zip(sides, (before, pc.invert(before)), strict=True):
+                side.append(Changes(each.table, each.rows.filter(mask)))
+        heads, tails = ([each for each in side if each.row_count] for side in sides)
+        head = replace(batch, changes=tuple(heads)) if heads else None
+        return head, replace(batch, changes=tuple(tails)) if tails else None
+
+    def reached(self, batch: Batch) -> bool:
+        return batch.position.lsn >= self.end
+
+    def __str__(self) -> str:
+        return "a mixed place"
+
+
+def mixed(after: int, *lsns: int) -> Batch:
+    rows = changes(EVENTS, *(Row(lsn, "I", {"name": str(lsn)}, 1) for lsn in lsns))
+    return Batch(Position(after), Position(after + len(lsns)), (rows,))
+
+
+def test_what_is_behind_the_limit_waits_for_what_is_before_it_and_comes_later() -> None:
+    gate, taken = Gate(), list[Batch]()
+    batches = [mixed(0, 1, 5, 9), mixed(3, 2, 3, 7), mixed(6, 8, 10)]
+    with gate.hold(), taking(gate, batches, taken.append):
+        gate.advance(Mixed(4, 6), 10)
+        assert [places(piece) for piece in taken] == [[1], [2, 3]]
+    assert sorted(lsn for piece in taken for lsn in places(piece)) == [1, 2, 3, 5, 7, 8, 9, 10]
+    assert places(taken[2]) == [5, 7, 9]
+
+
+def test_what_was_kept_back_is_forgotten_when_reading_begins_anew() -> None:
+    gate, taken = Gate(), list[Batch]()
+    with gate.hold(), taking(gate, [mixed(0, 1, 5)], taken.append) as pump:
+        with pytest.raises(TimeoutError, match="did not reach a mixed place"):
+            gate.advance(Mixed(4, 6), 0.5)
+        pump.join(10)
+    gate.begin()
+    assert [places(piece) for piece in gate.pieces(mixed(1, 5, 6))] == [[5, 6]]
 
 
 def test_two_may_hold_it() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from tillstream.change import META_SCHEMA, Batch, Changes, Column, ColumnType, Position, Table, TabSeparated
 from tillstream.errors import ModelError, SourceUnreachable, TillError
-from tillstream.flow.supervisor import Pipeline, Supervisor
+from tillstream.flow.pipeline import Pipeline
+from tillstream.flow.supervisor import Supervisor
 from tillstream.ledger import Entry, Landing
 from tillstream.ports import Finding, SourceLag
 from tillstream.watch.events import Event, TroubleBegan, TroubleEnded, WentLive

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tillstream.assembly import profile_of
+from tillstream.assembly.store import profile_of
 from tillstream.errors import ConfigError
 from tillstream.settings import Settings, StoreSettings
 from tillstream.stores.profile import Reach, known_profiles, load_profile, parse_profile

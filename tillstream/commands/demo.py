@@ -22,7 +22,7 @@ from tillstream.flow.supervisor import Supervisor
 from tillstream.simulate.history import Sizes
 
 if TYPE_CHECKING:
-    from tillstream.assembly import Assembly
+    from tillstream.assembly.whole import Assembly
 
 EXACT, DIFFERENT, NOT_COMPARED = 0, 1, 2
 DRAIN = 120.0
@@ -81,7 +81,7 @@ def demo(wishes: Wishes, output: Output) -> int:
 
 
 def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> None:
-    from tillstream.assembly import assemble
+    from tillstream.assembly.whole import assemble
     from tillstream.simulate.server import EmbeddedPostgres
 
     settings = load(wishes.folder, environment())
@@ -132,7 +132,7 @@ def _watch(wishes: Wishes, output: Output, signals: Signals, running: tuple[Supe
 
 def _finish(output: Output, assembly: Assembly, url: str, outcome: Outcome) -> None:
     """The store is quiet: let everything land, and compare."""
-    from tillstream.assembly import log_end
+    from tillstream.assembly.store import log_end
 
     supervisor = assembly.supervisor
     output.say("the store is quiet; waiting for the last changes")

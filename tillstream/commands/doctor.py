@@ -118,7 +118,7 @@ def _of_folder(settings: Settings) -> Groups:
 
 def _profile(settings: Settings) -> list[Finding]:
     """Whether the store has the tables that its profile speaks of."""
-    from tillstream.assembly import open_source, profile_of
+    from tillstream.assembly.store import open_source, profile_of
 
     try:
         profile = profile_of(settings)

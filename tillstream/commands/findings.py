@@ -15,7 +15,7 @@ from tillstream.settings import Settings
 
 def checked_source(settings: Settings, url: str | None = None) -> list[Finding]:
     """What the source says about itself; an error while asking is a finding too."""
-    from tillstream.assembly import open_source
+    from tillstream.assembly.store import open_source
 
     try:
         source = open_source(settings, url or settings.source_url)

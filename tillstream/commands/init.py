@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from tillstream.commands.findings import checked_source, show_findings
 from tillstream.commands.output import Output
 from tillstream.config import FILE_NAME, environment, load
 from tillstream.errors import ConfigError, TillError
-from tillstream.settings import NO_PROFILE, SECTIONS, Settings, SourceSettings, Url, shown, table_of_settings
+from tillstream.setting import Url
+from tillstream.settings import NO_PROFILE, SECTIONS, Settings, SourceSettings, shown, table_of_settings
 
 SECRET_FILE = "source.url"
 SCHEMES = ("postgresql://", "postgres://")
@@ -56,7 +58,7 @@ def init(url: str, folder: Path, output: Output, *, replace: bool) -> int:
 
 def _profile(settings: Settings) -> str:
     """The profile that the store's tables fit; none for a store that can't be asked yet."""
-    from tillstream.assembly import open_source, recognised
+    from tillstream.assembly.store import open_source, recognised
 
     try:
         source = open_source(settings, settings.source_url)
@@ -91,7 +93,7 @@ def text(source_url: str, profile: str) -> str:
 def _toml(value: object) -> str:
     if value is None:
         return '{ env = "…" }'
-    if isinstance(value, tuple) or type(value) is int:
+    if isinstance(value, tuple | Mapping) or type(value) is int:
         return shown(value)
     return f'"{shown(value)}"'
 

@@ -42,7 +42,8 @@ def test(folder: Path, select: Sequence[str], output: Output) -> int:
 @contextmanager
 def project(settings: Settings) -> Iterator[Project]:
     """The folder's dbt project, and a warehouse that answers it as long as the block."""
-    from tillstream.assembly import profile_of, project_of
+    from tillstream.assembly.inside import project_of
+    from tillstream.assembly.store import profile_of
 
     if not profile_of(settings).views:
         raise ConfigError(

@@ -14,7 +14,7 @@ from tillstream.watch.events import silent
 
 def resync(folder: Path, output: Output) -> int:
     """Empty the mirror and forget the position; bronze keeps all it has. Refused while a process runs."""
-    from tillstream.assembly import assemble
+    from tillstream.assembly.whole import assemble
 
     settings = load(folder, environment())
     with orderly(), hold(settings.folder), store_url(settings) as url:

@@ -31,7 +31,7 @@ def run(folder: Path, duration: timedelta | None, output: Output) -> int:
 
 
 def _run(settings: Settings, duration: timedelta | None, output: Output, signals: Signals) -> int:
-    from tillstream.assembly import assemble
+    from tillstream.assembly.whole import assemble
 
     with ExitStack() as stack:
         url = stack.enter_context(store_url(settings))

@@ -35,7 +35,8 @@ def verify(folder: Path, output: Output, *, repair: bool) -> int:
 
 def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
     """Nothing runs: bring the pipeline up without a page, let it catch up, compare, and end it."""
-    from tillstream.assembly import assemble, log_end
+    from tillstream.assembly.store import log_end
+    from tillstream.assembly.whole import assemble
 
     settings = load(folder, environment())
     with orderly(), hold(settings.folder), store_url(settings) as url:

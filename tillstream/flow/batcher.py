@@ -29,28 +29,29 @@ class Batcher:
         if first.is_snapshot or second.is_snapshot:
             return None
         if not first.changes or not second.changes:
-            return _joined(first, second)
+            return together(first, second)
         if first.row_count + second.row_count > self.read.rows * PILE:
             return None
         if _size(first) + _size(second) > self.read.bytes * PILE:
             return None
-        return _joined(first, second)
+        return together(first, second)
 
 
-def _joined(first: Batch, second: Batch) -> Batch:
+def together(first: Batch, second: Batch) -> Batch:
+    """Two neighbours as one batch, however large."""
     firsts = [each.committed_first_at for each in (first, second) if each.committed_first_at is not None]
     lasts = [each.committed_last_at for each in (first, second) if each.committed_last_at is not None]
     return Batch(
         after=first.after,
         position=second.position,
-        changes=_together((*first.changes, *second.changes)),
+        changes=_by_table((*first.changes, *second.changes)),
         committed_first_at=min(firsts, default=None),
         committed_last_at=max(lasts, default=None),
         transaction_count=first.transaction_count + second.transaction_count,
     )
 
 
-def _together(all_changes: tuple[Changes, ...]) -> tuple[Changes, ...]:
+def _by_table(all_changes: tuple[Changes, ...]) -> tuple[Changes, ...]:
     """One Changes for each table, or several in order where its columns changed in between."""
     by_table: dict[str, list[Changes]] = {}
     for changes in all_changes:

@@ -50,9 +50,14 @@ class Pump:
     # Called between the snapshot and the log.
     before_stream: Callable[[], None] = lambda: None
     gate: Gate = field(default_factory=Gate, init=False)
+    # While the gate is held: takes every change before that position of the store's log, and no other.
+    advance_before: Callable[[int, float], None] = field(init=False)
     position: Position | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
     _begun: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.advance_before = self.gate.advance_before
 
     @property
     def stream(self) -> str:
@@ -75,6 +80,7 @@ class Pump:
 
     def batches(self, stop: threading.Event) -> Iterator[Batch]:
         """Recover, then read on from there, one batch ahead of the caller, until `stop` is set."""
+        self.gate.begin()
         self.position = self.recover()
         self.watcher.troubled(None)
         with ReadAhead(self.source.read(self.position), self.batcher.joined) as ahead:

@@ -12,18 +12,17 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-from tillstream.errors import SourceError, TillError, without_values
-from tillstream.flow.batcher import Batcher
-from tillstream.flow.folder import announce, withdraw
+from tillstream.errors import TillError, without_values
+from tillstream.flow.folder import Role, announce, withdraw
+from tillstream.flow.pipeline import Pipeline, Service
 from tillstream.flow.pump import Pump, Watcher
-from tillstream.ledger import Landing, Ledger
-from tillstream.ports import Destination, Layer, Source, SourceLag
+from tillstream.ledger import Landing
+from tillstream.ports import SourceLag
 from tillstream.watch.events import (
     Log,
     ModelsDeployed,
@@ -49,37 +48,6 @@ QUICK = 3.0
 LOOK_EVERY = 1.0
 
 
-class Service(Protocol):
-    """Something that serves the page while the pipeline runs."""
-
-    def start(self) -> str:
-        """Answer requests from now on; returns the address."""
-        ...
-
-    def stop(self) -> None:
-        """Close every connection and stop listening."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """The parts of a pipeline, open. `assembly.py` makes real ones."""
-
-    source: Source
-    destination: Destination
-    ledger: Ledger
-    layer: Layer
-    warehouse: str
-    batcher: Batcher = field(default_factory=Batcher)
-    # Builds the models that are not there yet; called between the snapshot and the log.
-    deploy: Callable[[], None] = lambda: None
-    # The facts that rows of some tables, by warehouse name, can change.
-    facts_of: Callable[[Collection[str]], Collection[str]] = lambda _tables: ()
-    # Rows each table is thought to have, by warehouse name.
-    expected_rows: Callable[[], Mapping[str, int]] = dict
-    close: Callable[[], None] = lambda: None
-
-
 @dataclass(slots=True)
 class _State:
     phase: Phase = Phase.STARTING
@@ -92,11 +60,15 @@ class _State:
 class Supervisor(Watcher):
     """One pipeline and its page, from start to stop. The caller holds the folder meanwhile."""
 
-    def __init__(self, folder: Path, pipeline: Pipeline, log: Log | None = None) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline, log: Log | None = None, role: Role | None = Role.LOAD) -> None:
+        """Without a role it is a part of a process that another supervisor announces."""
         self.folder = folder
+        self.role = role
         self.pipeline = pipeline
         self.pulse = Pulse()
         self.tally = Tally(pipeline.facts_of)
+        # Other pumps of this process, by what they do.
+        self.parts: dict[str, Supervisor] = {}
         self.url = ""
         # Called in the pump's thread with every landing, e.g. by the page.
         self.listeners: list[Callable[[Landing], None]] = []
@@ -126,7 +98,8 @@ class Supervisor(Watcher):
         if service is not None:
             self.url = service.start()
             self._service = service
-        announce(self.folder, self.url, token)
+        if self.role is not None:
+            announce(self.folder, self.url, token, self.role)
         self._log(PipelineStarted(self.pipeline.source.name, self.pipeline.warehouse, self.url))
         self._thread.start()
         self._looking.start()
@@ -150,6 +123,7 @@ class Supervisor(Watcher):
             lag=self._lag,
             lag_seconds=self._lag_seconds(),
             trouble=state.trouble,
+            parts={name: part.status() for name, part in self.parts.items()},
         )
 
     @property
@@ -171,7 +145,7 @@ class Supervisor(Watcher):
         deadline = time.monotonic() + timeout
         while not self.ended and time.monotonic() < deadline:
             position = self.pump.position
-            if self.live and position is not None and position.lsn >= lsn:
+            if self.live and position is not None and self.pipeline.landed_before(position, lsn):
                 return True
             self._ended.wait(0.02)
         return False
@@ -189,7 +163,8 @@ class Supervisor(Watcher):
         left = self._thread.is_alive()
         if self._service is not None:
             self._service.stop()
-        withdraw(self.folder)
+        if self.role is not None:
+            withdraw(self.folder, self.role)
         if not left:
             # A pump that hangs still uses them; the process is about to end and takes them along.
             if not self._looking.is_alive():
@@ -207,6 +182,7 @@ class Supervisor(Watcher):
 
     def _pump(self) -> None:
         try:
+            self.pipeline.ready(self._stop)
             self.pump.run(self._stop)
         except BaseException as error:
             self.failure = error
@@ -234,9 +210,10 @@ class Supervisor(Watcher):
     def _before_stream(self) -> None:
         begun = time.monotonic()
         if not self.live:
-            self._state.phase = Phase.DEPLOYING
-            self.pipeline.deploy()
-            self._log(ModelsDeployed(round(time.monotonic() - begun, 1)))
+            if self.pipeline.deploy is not None:
+                self._state.phase = Phase.DEPLOYING
+                self.pipeline.deploy()
+                self._log(ModelsDeployed(round(time.monotonic() - begun, 1)))
             now = datetime.now(UTC)
             self._state.live_at = self.pulse.live_at = now
             self.tally.went_live(now)
@@ -268,7 +245,7 @@ class Supervisor(Watcher):
                 continue
             try:
                 lag = self._lag = self.pipeline.source.lag()
-            except SourceError:
+            except TillError:
                 self._lag = None
                 continue
             if lag.log_end is not None:

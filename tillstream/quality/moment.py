@@ -16,7 +16,7 @@ import psycopg
 
 from tillstream.destinations.clickhouse.client import Warehouse, literals, quoted
 from tillstream.errors import MomentMissed, SnapshotDelayed, SourceUnreachable
-from tillstream.flow.gate import Gate
+from tillstream.flow.pump import Pump
 from tillstream.sources.postgres.settings import PostgresSettings
 from tillstream.sources.postgres.slot import created_slot
 
@@ -36,14 +36,14 @@ class Moment:
 
 
 @contextmanager
-def same_moment(url: str, warehouse: Warehouse, gate: Gate) -> Iterator[Moment]:
+def same_moment(url: str, warehouse: Warehouse, pump: Pump) -> Iterator[Moment]:
     """Hold, export, let on, clone, release; and clean up when the block ends.
 
     Raises MomentMissed when an open transaction on the store, or a stopped pump, is in the way.
     """
     try:
         with connected(url) as store:
-            held_seconds, lsn = _catch(url, store, warehouse, gate)
+            held_seconds, lsn = _catch(url, store, warehouse, pump)
             yield Moment(lsn, store, held_seconds)
     except psycopg.OperationalError as error:
         raise SourceUnreachable(
@@ -61,13 +61,13 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _catch(url: str, store: psycopg.Connection, warehouse: Warehouse, gate: Gate) -> tuple[float, int]:
+def _catch(url: str, store: psycopg.Connection, warehouse: Warehouse, pump: Pump) -> tuple[float, int]:
     begun = time.monotonic()
     try:
-        with gate.hold(LONGEST_HOLD), exported_snapshot(url) as (lsn, name):
+        with pump.gate.hold(LONGEST_HOLD), exported_snapshot(url) as (lsn, name):
             store.execute("begin isolation level repeatable read read only")
             store.execute(f"set transaction snapshot '{name}'")
-            gate.advance_before(lsn, LONGEST_HOLD)
+            pump.advance_before(lsn, LONGEST_HOLD)
             clone(warehouse)
     except TimeoutError as error:
         raise MomentMissed(

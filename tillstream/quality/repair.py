@@ -28,7 +28,7 @@ def repair_mirror(url: str, warehouse: Warehouse, pump: Pump, table: Table, keys
         with pump.gate.hold(LONGEST_HOLD), exported_snapshot(url) as (lsn, name), connected(url) as store:
             store.execute("begin isolation level repeatable read read only")
             store.execute(f"set transaction snapshot '{name}'")
-            pump.gate.advance_before(lsn, LONGEST_HOLD)
+            pump.advance_before(lsn, LONGEST_HOLD)
             _forget_later(warehouse, table, some, lsn)
             pump.inject(_deleted(table, some, lsn) + _present(store, table, some, lsn))
     return len(keys)

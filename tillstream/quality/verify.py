@@ -89,7 +89,7 @@ class Verifier:
         begun = time.monotonic()
         subject = self._subject()
         broken: list[tuple[Table, list[mirrors.Texts]]] = []
-        with same_moment(self._url, self._warehouse, self._pump.gate) as moment:
+        with same_moment(self._url, self._warehouse, self._pump) as moment:
             report = Report(moment.lsn, datetime.now(UTC), held_seconds=moment.held_seconds)
             for table in subject.tables:
                 tell(table.full_name)

@@ -68,6 +68,8 @@ class Status:
     lag: SourceLag | None = None
     lag_seconds: float | None = None
     trouble: Trouble | None = None
+    # Other pumps of the process, e.g. "capture".
+    parts: dict[str, Status] = field(default_factory=dict)
 
     @property
     def snapshot_fraction(self) -> float | None:
@@ -80,6 +82,7 @@ class Status:
     def as_json(self) -> dict[str, Any]:
         """Plain values, times as ISO text."""
         content: dict[str, Any] = _plain(asdict(self))
+        content["parts"] = {name: part.as_json() for name, part in self.parts.items()}
         content["snapshot_fraction"] = self.snapshot_fraction
         for table, plain in zip(self.tables, content["tables"], strict=True):
             plain["fraction"] = table.fraction
