@@ -85,7 +85,7 @@ def fetch(folder: Path) -> None:
     """Have Maven copy what the pom names into the folder; a file that differs from its published checksum fails."""
     install_programs()
     sys.stderr.write("· fetching Apache Kafka and Debezium with Maven, once\n")
-    command = ["mvn", "-B", "-q", "-C", "-f", str(WANTED / "pom.xml"), COPY]
+    command = ["mvn", "-B", "-q", "-C", "-Dstyle.color=never", "-f", str(WANTED / "pom.xml"), COPY]
     copied = subprocess.run(
         [*command, f"-DoutputDirectory={folder}", "-DincludeScope=runtime"],
         stdin=subprocess.DEVNULL,
@@ -94,9 +94,9 @@ def fetch(folder: Path) -> None:
         text=True,
     )
     if copied.returncode:
-        said = [line for line in copied.stdout.splitlines() if "ERROR" in line][:5]
+        said = [line for line in copied.stdout.splitlines() if "[ERROR]" in line][:1]
         raise Missing(
-            "Maven could not fetch Apache Kafka: " + "\n".join(said or [f"status {copied.returncode}"]),
+            "Maven could not fetch Apache Kafka: " + (said or [f"status {copied.returncode}"])[0],
             "it uses the repositories and proxies of your ~/.m2/settings.xml; see that `mvn -version` and they work",
         )
 

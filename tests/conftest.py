@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.services.models",
     "tests.services.postgres",
     "tests.services.kafka",
+    "tests.services.connect",
 ]
 
 

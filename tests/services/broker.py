@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import random
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -65,13 +64,12 @@ class Broker:
         """What it said last."""
         return self._process.tail() if self._process else ""
 
-    def format(self, cluster_id: str) -> None:
-        """Make its folder ready, once."""
+    def format(self, cluster_id: str) -> Tethered | None:
+        """Begin to make its folder ready; None when it is."""
         if (self.folder / "data" / "meta.properties").exists():
-            return
+            return None
         command = self._command("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config")
-        made = subprocess.run(command, capture_output=True, text=True)
-        assert made.returncode == 0, made.stdout + made.stderr
+        return Tethered(command, self.folder / "format.log")
 
     def start(self) -> None:
         """Start its process, and do not wait for it."""
@@ -186,8 +184,9 @@ class Cluster:
 
     def _start(self) -> Self:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        for made in [broker.format(cluster_id) for broker in self.brokers]:
+            assert made is None or made.wait(_START_SECONDS) == 0, made.tail()
         for broker in self.brokers:
-            broker.format(cluster_id)
             broker.start()
         self.wait_until(self._answers)
         return self

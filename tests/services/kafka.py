@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its stubs hide it
 
 from tests.services.broker import Cluster
@@ -51,11 +51,12 @@ class Kafka:
 
     def messages(self, *topics: str, count: int, seconds: float = PATIENCE_SECONDS) -> list[Message]:
         """The first messages of topics, once that many are there."""
-        consumer = self.consumer(group_id=f"{self.prefix}.{uuid.uuid4().hex}")
+        consumer = self.consumer()
         found: list[Message] = []
+        deadline = time.monotonic() + seconds
         try:
-            consumer.subscribe(list(topics))
-            deadline = time.monotonic() + seconds
+            # Without a group: nobody has to agree on who reads what.
+            consumer.assign([each for topic in topics for each in self._partitions(topic, deadline)])
             while len(found) < count and time.monotonic() < deadline:
                 found += consumer.consume(count - len(found), timeout=0.2)
         finally:
@@ -64,6 +65,14 @@ class Kafka:
         assert not problems, problems
         assert len(found) == count, f"{len(found)} of {count} messages came within {seconds:.0f} s"
         return found
+
+    def _partitions(self, topic: str, deadline: float) -> list[TopicPartition]:
+        while time.monotonic() < deadline:
+            if topic in self.topics():
+                seen = self.admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
+                return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in seen.partitions]
+            time.sleep(0.02)
+        raise AssertionError(f"there is no topic {topic}: {self.topics()}")
 
 
 @pytest.fixture(scope="session")
