@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from benchmarks.measure import ROOT
 from tillstream.flow.folder import Running, running
+from tillstream.web.panels import INLINE_VIEWS
 
 PATIENCE = 300.0
 
@@ -38,8 +39,9 @@ class Product:
         return found
 
     def panels(self) -> dict[str, str]:
-        """The query of each panel of the page, by name."""
-        return {panel["name"]: panel["sql"] for panel in json.loads(self._send("GET", "/api/panels", b""))}
+        """The query of each panel of the page, by name, with the settings that the page asks it with."""
+        found = json.loads(self._send("GET", "/api/panels", b""))
+        return {panel["name"]: f"{panel['sql']}\nsettings {INLINE_VIEWS}" for panel in found}
 
     def ask(self, sql: str, **parameters: str) -> bytes:
         """The answer of the ClickHouse endpoint, as JSON lines."""

@@ -39,6 +39,7 @@ _CHOICES = re.compile(
     | max_(?:rows|bytes|columns)_(?:to|in|before)_\w+ | max_(?:result|rows|bytes)_\w+ | max_threads | max_block_size
     | max_ast_\w+ | max_expanded_ast_elements | max_subquery_depth | max_estimated_execution_time
     | preferred_block_size_bytes | optimize_\w+ | query_plan_\w+ | enable_optimize_\w+ | enable_analyzer
+    | analyzer_inline_views
     | enable_positional_arguments | enable_order_by_all | group_by_\w+ | distributed_product_mode
     | aggregate_functions_null_for_empty | empty_result_for_aggregation_by_\w+ | extremes | final | limit | offset
     | union_default_mode | intersect_default_mode | except_default_mode | transform_null_in | cast_keep_nullable

@@ -1,11 +1,31 @@
-select
-    products.category_id as category_id,
-    categories.category as category,
-    categories.parent_category as parent_category,
-    sums.currency as currency,
-    {{ line_sales() }}
-from {{ ref('sales_by_product_sums') }} as sums
-left join {{ ref('products') }} as products on sums.product_id = products.product_id
-left join {{ ref('categories') }} as categories on products.category_id = categories.category_id
-group by category_id, category, parent_category, currency
-having lines != 0
+-- Names are joined to a row per product, not to one per product and day.
+with
+
+per_product as (
+
+    select
+        sums.product_id as product_id,
+        sums.currency as currency,
+        {{ line_sales() }}
+    from {{ ref('sales_by_product_sums') }} as sums
+    group by product_id, currency
+
+),
+
+final as (
+
+    select
+        products.category_id as category_id,
+        categories.category as category,
+        categories.parent_category as parent_category,
+        per_product.currency as currency,
+        {{ line_sales('per_product') }}
+    from per_product
+    left join {{ ref('products') }} as products on per_product.product_id = products.product_id
+    left join {{ ref('categories') }} as categories on products.category_id = categories.category_id
+    group by category_id, category, parent_category, currency
+    having lines != 0
+
+)
+
+select * from final

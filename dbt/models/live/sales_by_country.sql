@@ -1,9 +1,29 @@
-select
-    cities.country_code as country_code,
-    cities.country as country,
-    sums.currency as currency,
-    {{ sales() }}
-from {{ ref('sales_by_city_sums') }} as sums
-left join {{ ref('cities') }} as cities on sums.city_id = cities.city_id
-group by country_code, country, currency
-having orders != 0
+-- Names are joined to a row per city, not to one per city and day.
+with
+
+per_city as (
+
+    select
+        sums.city_id as city_id,
+        sums.currency as currency,
+        {{ sales() }}
+    from {{ ref('sales_by_city_sums') }} as sums
+    group by city_id, currency
+
+),
+
+final as (
+
+    select
+        cities.country_code as country_code,
+        cities.country as country,
+        per_city.currency as currency,
+        {{ sales('per_city') }}
+    from per_city
+    left join {{ ref('cities') }} as cities on per_city.city_id = cities.city_id
+    group by country_code, country, currency
+    having orders != 0
+
+)
+
+select * from final
