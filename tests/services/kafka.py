@@ -1,4 +1,4 @@
-"""Kafka for tests: one broker per test process, topics of its own for each test."""
+"""Kafka for tests: one broker per test process, topics of their own for each test; three brokers to be killed."""
 
 from __future__ import annotations
 
@@ -88,15 +88,34 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def kafka(kafka_server: str) -> Iterator[Kafka]:
-    yield from _test_of(kafka_server)
-
-
-def _test_of(bootstrap: str) -> Iterator[Kafka]:
-    kafka = Kafka(bootstrap, f"t{uuid.uuid4().hex[:10]}", AdminClient({"bootstrap.servers": bootstrap, "log_level": 2}))
+    kafka = _part_of(kafka_server)
     yield kafka
     left = kafka.topics()
     if left:
         kafka.admin.delete_topics(left)
+
+
+@pytest.fixture(scope="session")
+def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("brokers"), jvm_or_skip(256), broker_count=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(three_brokers: Cluster) -> Cluster:
+    """Three brokers, whole when the test begins. It may kill, freeze and start them."""
+    three_brokers.heal()
+    return three_brokers
+
+
+@pytest.fixture
+def replicated(cluster: Cluster) -> Kafka:
+    """What a test makes in the three brokers: three copies of everything, two of them for a write."""
+    return _part_of(cluster.bootstrap)
+
+
+def _part_of(bootstrap: str) -> Kafka:
+    return Kafka(bootstrap, f"t{uuid.uuid4().hex[:10]}", AdminClient({"bootstrap.servers": bootstrap, "log_level": 2}))
 
 
 def _dotted(settings: dict[str, Any]) -> dict[str, Any]:

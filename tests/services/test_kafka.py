@@ -1,4 +1,4 @@
-"""The brokers themselves: real ones."""
+"""The brokers themselves: real ones, and ours to kill."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.services.broker import Cluster
 from tests.services.kafka import Kafka
 from tests.services.tether import Tethered
 
@@ -34,6 +35,29 @@ def test_an_aborted_transaction_is_not_seen(kafka: Kafka) -> None:
         producer.produce(topic, value=value)
         ending(SHORT)
     assert [each.value() for each in kafka.messages(topic, count=1)] == [b"committed"]
+
+
+def test_a_write_goes_on_when_one_of_three_brokers_is_killed(cluster: Cluster, replicated: Kafka) -> None:
+    topic = replicated.topic(partition_count=3)
+    producer = replicated.producer(acks="all", enable_idempotence=True)
+    for number in range(300):
+        if number == 150:
+            assert producer.flush(SHORT) == 0
+            cluster.brokers[0].kill()
+        producer.produce(topic, value=str(number).encode())
+    assert producer.flush(SHORT) == 0
+    assert {int(each.value() or b"") for each in replicated.messages(topic, count=300)} == set(range(300))
+
+
+def test_a_killed_broker_comes_back_with_what_it_had(cluster: Cluster, replicated: Kafka) -> None:
+    topic = replicated.topic()
+    producer = replicated.producer(acks="all")
+    producer.produce(topic, value=b"kept")
+    assert producer.flush(SHORT) == 0
+    for broker in cluster.brokers:
+        broker.kill()
+    cluster.heal()
+    assert [each.value() for each in replicated.messages(topic, count=1)] == [b"kept"]
 
 
 def test_a_service_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
