@@ -25,6 +25,7 @@
     ├── ModelError                  dbt could not build a model
     │   └── ModelTestFailed         a model is not what its test says
     ├── LedgerError                 the ledger and the data disagree
+    │   └── LiveWorkersBusy             retry
     ├── MomentMissed                store and warehouse could not be compared
     ├── ProcessRefused              what a command asked of the running process
     ├── BodyTooLarge                what a client sent to the endpoint
@@ -188,6 +189,19 @@ class ModelTestFailed(ModelError):
 
 class LedgerError(TillError):
     """What the ledger says and what the warehouse holds can't both be true."""
+
+
+class LiveWorkersBusy(LedgerError):
+    """Models can't be deployed while another worker is in the middle of a step."""
+
+    retry = Retry.LATER
+
+    def __init__(self, streams: list[str]) -> None:
+        super().__init__(
+            f"live workers don't keep still: {', '.join(streams)}",
+            detail="Each has begun a step and not ended it; models can't be deployed meanwhile.",
+            hint="If such a worker was killed, start it again: it ends its step, and this goes on.",
+        )
 
 
 class MomentMissed(TillError):

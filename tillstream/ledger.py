@@ -7,6 +7,7 @@ A batch goes through `intent` (about to be written), `staged` (its live changes 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tillstream.change import META_SCHEMA, Batch, Position, TabSeparated
+
+# Streams that are loaded side by side are lanes; the upper bits of a batch's number are its lane's.
+LANE_BITS = 40
+
+
+def first_number(lane: int) -> int:
+    """What the numbers of a lane's batches come after; 0 for the first lane."""
+    return lane << LANE_BITS
+
+
+def lane_of(number: int) -> int:
+    """The lane whose batch has this number."""
+    return number >> LANE_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,18 @@ class Ledger(Protocol):
 
     def abandon(self, entry: Entry) -> None:
         """Record that the batch was undone and will never be finished."""
+        ...
+
+
+class SharedLedger(Ledger, Protocol):
+    """A ledger that several processes keep together, each its own streams."""
+
+    def streams(self, prefix: str) -> list[str]:
+        """The streams that were ever written of, whose names begin so, in order."""
+        ...
+
+    def landed(self, after: Mapping[str, int]) -> list[Landing]:
+        """The batches that are done and later than the number given for their stream; in order, stream by stream."""
         ...
 
 

@@ -92,6 +92,11 @@ class Shop:
         self.commit()
         return batch
 
+    @property
+    def lsn_position(self) -> Position:
+        """Where the store's log is."""
+        return Position(self.lsn)
+
     def write(self) -> Batch:
         """Bring what has not landed into bronze and mirror only."""
         batch = self.batch()

@@ -198,6 +198,15 @@ class MemoryLedger:
         """Record that the batch was undone and will never be finished."""
         self.records.append(("abandoned", entry))
 
+    def streams(self, prefix: str) -> list[str]:
+        """The streams that were ever written of, whose names begin so, in order."""
+        return sorted({entry.stream for _, entry in self.records if entry.stream.startswith(prefix)})
+
+    def landed(self, after: Mapping[str, int]) -> list[Landing]:
+        """The batches that are done and later than the number given for their stream."""
+        wanted = [one for one in self.landings if one.stream in after and one.number > after[one.stream]]
+        return sorted(wanted, key=lambda one: (one.stream, one.number))
+
 
 class Mirrors(Protocol):
     """Something whose mirrors can be read."""

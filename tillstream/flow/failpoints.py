@@ -24,6 +24,8 @@ FAILPOINTS = (
     "after_acknowledge",
     "during_reconcile",
 )
+# Those of a live worker that is a process of its own.
+LIVE_FAILPOINTS = ("live_after_intent", "live_after_stage", "live_after_publish", "live_after_done")
 
 
 class Crash(BaseException):
@@ -50,7 +52,7 @@ def failpoint(name: str) -> None:
 
 def arm(name: str, times: int = 1) -> None:
     """Make the `times`-th passage of a failpoint deadly. KeyError for a name that does not exist."""
-    if name not in FAILPOINTS:
+    if name not in (*FAILPOINTS, *LIVE_FAILPOINTS):
         raise KeyError(name)
     _armed[name] = times
 

@@ -18,7 +18,7 @@ from tillstream.flow.ahead import ReadAhead
 from tillstream.flow.batcher import Batcher
 from tillstream.flow.failpoints import failpoint
 from tillstream.flow.gate import Gate
-from tillstream.ledger import Entry, Landing, Ledger, digest
+from tillstream.ledger import Entry, Landing, Ledger, digest, first_number
 from tillstream.ports import Destination, Layer, Source
 
 FIRST_PAUSE = 0.5
@@ -49,6 +49,8 @@ class Pump:
     watcher: Watcher = field(default_factory=Watcher)
     # Called between the snapshot and the log.
     before_stream: Callable[[], None] = lambda: None
+    # Pumps that bring batches to one warehouse at the same time need a lane each.
+    lane: int = 0
     gate: Gate = field(default_factory=Gate, init=False)
     # While the gate is held: takes every change before that position of the store's log, and no other.
     advance_before: Callable[[int, float], None] = field(init=False)
@@ -129,7 +131,7 @@ class Pump:
         """
         done = self.ledger.last_done(self.stream)
         # A number is never given twice, not even an abandoned batch's: its tokens are spent.
-        self._number = self.ledger.last_number(self.stream)
+        self._number = self.ledger.last_number(self.stream) or first_number(self.lane)
         entry = self.ledger.pending(self.stream)
         if entry is None:
             position = done.position if done else None

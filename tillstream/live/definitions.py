@@ -102,6 +102,12 @@ def forget_definitions(warehouse: Warehouse) -> None:
     warehouse.execute(f"truncate table {TABLE}")
 
 
+def models_mark(warehouse: Warehouse) -> str:
+    """When the models were deployed: another text after every deployment, and while one is under way."""
+    _make_room(warehouse)
+    return str(warehouse.value(f"select toString(max(deployed_at)) from {TABLE}"))
+
+
 def _make_room(warehouse: Warehouse) -> None:
     warehouse.execute("create database if not exists till")
     warehouse.execute(

@@ -24,6 +24,7 @@ from tillstream.live.definitions import (
     Rollup,
     forget_definitions,
     load_definitions,
+    models_mark,
     store_definitions,
 )
 from tillstream.live.differences import MENDING
@@ -33,7 +34,9 @@ from tillstream.live.staging import Staging
 from tillstream.live.touched import (
     FEW,
     TABLE,
+    WHOLE,
     Arrived,
+    Shard,
     Touched,
     arrivals_query,
     links_query,
@@ -46,15 +49,17 @@ _HANDS = 2
 
 
 class LiveLayer:
-    """The facts and rollups of one warehouse (implements `ports.Layer`)."""
+    """The facts and rollups of one warehouse (implements `ports.Layer`), or one shard of their roots."""
 
-    def __init__(self, warehouse: Warehouse, profile: Profile) -> None:
+    def __init__(self, warehouse: Warehouse, profile: Profile, shard: Shard = WHOLE) -> None:
         self.warehouse = warehouse
         self.profile = profile
+        self.shard = shard
         self._seen: dict[str, Table] = {}
         self._staged: dict[int, dict[str, str]] = {}
         self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="till-live")
         self.few = FEW
+        self._mark = models_mark(warehouse)
         self.definitions = load_definitions(warehouse)
         if self.ready:
             self._prepare()
@@ -63,6 +68,18 @@ class LiveLayer:
     def ready(self) -> bool:
         """Whether models are deployed."""
         return bool(self.definitions.facts)
+
+    def is_current(self) -> bool:
+        """Whether the models we follow are those that the warehouse has now. Other processes may deploy."""
+        return self.ready and self._mark == models_mark(self.warehouse)
+
+    def reload(self) -> None:
+        """Follow the models that the warehouse has now, if it has any."""
+        self._mark = models_mark(self.warehouse)
+        self._staged.clear()
+        self.definitions = load_definitions(self.warehouse)
+        if self.ready:
+            self._prepare()
 
     def forget(self) -> None:
         """Stop following, because the models are about to change. Call it while the pump is held."""
@@ -80,13 +97,23 @@ class LiveLayer:
         self.definitions = definitions
         self._prepare()
         store_definitions(self.warehouse, definitions)
+        self._mark = models_mark(self.warehouse)
 
     def stage(self, number: int, batch: Batch) -> None:
         """Work out what the batch changes, and keep it under its number."""
         arrived = _arrived(batch)
         self._follow_columns(batch)
         self._staging.clear(number)
-        touched = self._touch_few(number, batch) or self._touch(number, arrived)
+        self._stage(number, arrived, self._touch_few(number, batch) or self._touch(number, [number], arrived))
+
+    def stage_landed(self, number: int, batches: Sequence[int]) -> None:
+        """Work out what batches that are in bronze and mirror change in this shard, and keep that under `number`."""
+        self._shape = read_shape(self.warehouse, self.profile, self.definitions)
+        arrived = self._arrived_in_bronze(batches)
+        self._staging.clear(number)
+        self._stage(number, arrived, self._touch(number, batches, arrived))
+
+    def _stage(self, number: int, arrived: Arrived, touched: Touched | None) -> None:
         if touched is None or not touched.any:
             self._staged[number] = {}
             return
@@ -108,8 +135,12 @@ class LiveLayer:
 
     def reconcile(self, number: int) -> int:
         """Make facts, then rollups, right for everything the batch touched. Returns how many rows were mended."""
-        arrived = self._arrived_in_bronze(number)
-        touched = self._touch(number, arrived)
+        return self.reconcile_landed(number, [number])
+
+    def reconcile_landed(self, number: int, batches: Sequence[int]) -> int:
+        """The same for what several batches touched, whose changes were staged under `number`."""
+        arrived = self._arrived_in_bronze(batches)
+        touched = self._touch(number, batches, arrived)
         if touched is None:
             return 0
         facts = self._facts_of(arrived, touched)
@@ -153,9 +184,9 @@ class LiveLayer:
             return None
         return Touched(number, {name: sorted(ids) for name, ids in few.items()})
 
-    def _touch(self, number: int, arrived: Arrived) -> Touched | None:
-        """What the batch touched, by a query on bronze; None if nothing."""
-        query = self._shape.touching.query(number, arrived)
+    def _touch(self, number: int, batches: Sequence[int], arrived: Arrived) -> Touched | None:
+        """What the batches touched, by a query on bronze; None if nothing."""
+        query = self._shape.touching.query(batches, arrived, self.shard)
         if not query:
             return None
         found: dict[str, list[str]] = {}
@@ -212,12 +243,12 @@ class LiveLayer:
         reached = {root.name for root in reached_roots(self.profile, arrived)}
         return self.definitions.of_roots(reached if touched.few is None else reached & touched.few.keys())
 
-    def _arrived_in_bronze(self, number: int) -> Arrived:
+    def _arrived_in_bronze(self, batches: Sequence[int]) -> Arrived:
         known = self.warehouse.rows(
             "select name from system.tables where database = 'bronze' and endsWith(engine, 'MergeTree')"
         )
         tables = [name for (name,) in known if name in self._shape.touching.keys]
-        rows = self.warehouse.rows(arrivals_query(number, tables)) if tables else []
+        rows = self.warehouse.rows(arrivals_query(batches, tables)) if tables else []
         return Arrived(
             frozenset(name for name, count, _ in rows if count),
             frozenset(name for name, _, truncations in rows if truncations),

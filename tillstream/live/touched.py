@@ -26,6 +26,21 @@ FEW = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One part of the roots, so that several workers can share them: each root belongs to exactly one."""
+
+    index: int = 0
+    count: int = 1
+
+    def condition(self, column: str) -> str:
+        """The condition that a root's id, as text, belongs to this shard; empty when all do."""
+        return f"sipHash64({column}) % {self.count} = {self.index}" if self.count > 1 else ""
+
+
+WHOLE = Shard()
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """Which tables (by warehouse name) a batch has rows of, and which of them it emptied."""
 
@@ -80,52 +95,54 @@ class Touching:
     definitions: Definitions
     keys: Mapping[str, tuple[str, ...]]
 
-    def query(self, number: int, arrived: Arrived) -> str:
-        """The batch's touched roots: root and id; empty when it can't touch any."""
+    def query(self, batches: Sequence[int], arrived: Arrived, shard: Shard = WHOLE) -> str:
+        """The shard's roots that these batches touched: root and id; empty when they can't touch any."""
+        where = f"_till_batch in ({', '.join(map(str, batches))})"
         branches = [
             f"select {literal(root.name)} as root, id from ({branch})"
             for root in reached_roots(self.profile, arrived)
-            for branch in self._branches(root, number, arrived)
+            for branch in self._branches(root, where, arrived)
         ]
         if not branches:
             return ""
-        return f"select distinct root, id from ({' union all '.join(branches)})"
+        mine = shard.condition("id")
+        return f"select distinct root, id from ({' union all '.join(branches)}){f' where {mine}' if mine else ''}"
 
-    def _branches(self, root: Root, number: int, arrived: Arrived) -> Iterator[str]:
+    def _branches(self, root: Root, where: str, arrived: Arrived) -> Iterator[str]:
         truncated = False
         for reach in root.reaches:
             name = self._name(reach.table)
             if name not in arrived.tables:
                 continue
             truncated = truncated or name in arrived.truncated
-            yield from self._through_link(reach, number) if reach.through else self._by_column(reach, number)
+            yield from self._through_link(reach, where) if reach.through else self._by_column(reach, where)
         if truncated:
             yield from self._all_of(root)
 
-    def _by_column(self, reach: Reach, number: int) -> Iterator[str]:
+    def _by_column(self, reach: Reach, where: str) -> Iterator[str]:
         bronze = f"bronze.{quoted(self._name(reach.table))}"
         # Qualified, because a column may well be called "id" itself.
         column = f"changed.{quoted(reach.column)}"
         yield (
             f"select assumeNotNull({column}) as id from {bronze} as changed"
-            f" where changed._till_batch = {number} and isNotNull({column})"
+            f" where changed.{where} and isNotNull({column})"
         )
         if f"{reach.table}.{reach.column}" in {link.name for link in self.profile.links}:
             # An update or a delete may have taken the row from a root that it does not name any more.
             child = _id_text(self.keys[self._name(reach.table)])
             yield (
                 f"select to_id as id from mirror.links where link = {literal(self._link(reach) + '^')} and from_id in"
-                f" (select {child} from {bronze} where _till_batch = {number} and _till_op in ('U', 'D'))"
+                f" (select {child} from {bronze} where {where} and _till_op in ('U', 'D'))"
             )
 
-    def _through_link(self, reach: Reach, number: int) -> Iterator[str]:
+    def _through_link(self, reach: Reach, where: str) -> Iterator[str]:
         assert reach.through is not None
         table, _, column = reach.through.partition(".")
         bronze = f"bronze.{quoted(self._name(reach.table))}"
         link = literal(f"{self._name(table)}.{column}")
         yield (
             f"select to_id as id from mirror.links where link = {link} and from_id in"
-            f" (select {quoted(reach.column)} from {bronze} where _till_batch = {number})"
+            f" (select {quoted(reach.column)} from {bronze} where {where})"
         )
 
     def _all_of(self, root: Root) -> Iterator[str]:
@@ -155,10 +172,10 @@ def links_query(links: Mapping[str, Collection[str]]) -> str:
     )
 
 
-def arrivals_query(number: int, tables: Iterable[str]) -> str:
-    """Per table: rows of the batch in bronze, and whether it was truncated."""
+def arrivals_query(batches: Sequence[int], tables: Iterable[str]) -> str:
+    """Per table: rows of the batches in bronze, and whether it was truncated."""
     return " union all ".join(
         f"select {literal(table)}, count(), countIf(_till_op = 'T')"
-        f" from bronze.{quoted(table)} where _till_batch = {number}"
+        f" from bronze.{quoted(table)} where _till_batch in ({', '.join(map(str, batches))})"
         for table in tables
     )

@@ -92,6 +92,32 @@ class ClickHouseLedger:
         """Record that the batch was undone and will never be finished."""
         self._record("abandoned", entry)
 
+    def streams(self, prefix: str) -> list[str]:
+        """The streams that were ever written of, whose names begin so, in order."""
+        found = f"select distinct stream from {LEDGER} where startsWith(stream, {literal(prefix)}) order by stream"
+        return [name for (name,) in self._warehouse.rows(found)]
+
+    def landed(self, after: Mapping[str, int]) -> list[Landing]:
+        """The batches that are done and later than the number given for their stream; in order, stream by stream."""
+        later = [f"(stream = {literal(stream)} and number > {number})" for stream, number in after.items()]
+        rows = self._warehouse.rows(
+            "select stream, number, lsn, ordinal, position_state, row_counts, transaction_count, committed_first_at,"
+            f" committed_last_at from {LEDGER} where state = 'done' and ({' or '.join(later)})"
+            " order by stream, number"
+        )
+        return [
+            Landing(
+                stream=stream,
+                number=number,
+                position=Position(lsn, ordinal, state),
+                row_counts=dict(row_counts),
+                transaction_count=transactions,
+                committed_first_at=first,
+                committed_last_at=last,
+            )
+            for stream, number, lsn, ordinal, state, row_counts, transactions, first, last in rows
+        ]
+
     def forget(self, stream: str) -> None:
         """From now on no batch of the stream is done; numbers go on."""
         self._record("forgotten", Entry(stream, self.last_number(stream) + 1, None, Position(0), {}, ""))
