@@ -11,10 +11,9 @@ import re
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,9 @@ from typing import Any
 from benchmarks.measure import Values
 from benchmarks.pipeline import opened
 from benchmarks.store import mix_of
+from tillstream.change import Batch
 from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.flow.pump import Pump
 
 WARM_UP = 10
 # What a statement is for, by what its text begins with; `\1` stands for the group in it.
@@ -40,8 +41,8 @@ class Profile:
     """Wall and CPU seconds by what they went into."""
 
     def __init__(self) -> None:
-        self.wall: Counter[str] = Counter()
-        self.cpu: Counter[str] = Counter()
+        self.wall: defaultdict[str, float] = defaultdict(float)
+        self.cpu: defaultdict[str, float] = defaultdict(float)
 
     def timed(self, kind: str, work: Callable[[], Any]) -> Any:
         """Do it, and note what it took."""
@@ -88,32 +89,41 @@ def main() -> None:
 def measure(folder: Path, url: str, first: int, count: int) -> Values:
     """Milliseconds a batch, by kind of statement, and those of all of it."""
     assembly = opened(folder, url)
-    pump, profile, stop, mix = assembly.supervisor.pump, Profile(), threading.Event(), mix_of(url)
+    pump, profile, stop = assembly.supervisor.pump, Profile(), threading.Event()
     pump.layer._hands = pump.destination._hands = OneAtATime()  # type: ignore[attr-defined]
-    made = done = 0
-    with closing(pump.batches(stop)) as batches:
-        for batch in batches:
-            if not batch.changes:
-                if done == count:
-                    break
-                if made == done:
-                    mix.make(first + made, 1)
-                    made += 1
-            elif done == WARM_UP:
-                profile = Profile()
-                profile.watch(pump.layer.warehouse)  # type: ignore[attr-defined]
-            profile.timed("all", partial(pump.move, batch))
-            done += bool(batch.changes)
+    make, steps = partial(mix_of(url).make, count=1), range(first, first + count)
+    for place, batch in enumerate(each_alone(pump, stop, make, steps)):
+        if place == WARM_UP:
+            profile = Profile()
+            profile.watch(pump.layer.warehouse)  # type: ignore[attr-defined]
+        profile.timed("all", partial(pump.move, batch))
+    stop.set()
     assembly.supervisor.stop()
     return shares(profile, count - WARM_UP)
+
+
+def each_alone(pump: Pump, stop: threading.Event, make: Callable[[int], object], steps: range) -> Iterator[Batch]:
+    """The batch of each step, which is made when the one before is done."""
+    waiting, under_way = deque(steps), False
+    for batch in pump.batches(stop):
+        if batch.changes:
+            under_way = False
+            yield batch
+        else:
+            pump.move(batch)
+        if not under_way and not waiting:
+            return
+        if not under_way:
+            make(waiting.popleft())
+            under_way = True
 
 
 def shares(profile: Profile, batches: int) -> Values:
     """The means of a batch, the dearest first; what is no statement is our own work."""
     for times in (profile.wall, profile.cpu):
-        times["our own work"] = 2 * times["all"] - times.total()
+        times["our own work"] = 2 * times["all"] - sum(times.values())
     values: dict[str, float] = {}
-    for kind, _ in profile.cpu.most_common():
+    for kind in sorted(profile.cpu, key=lambda kind: -profile.cpu[kind]):
         values[f"{kind}: wall_ms"] = profile.wall[kind] / batches * 1000
         values[f"{kind}: cpu_ms"] = profile.cpu[kind] / batches * 1000
     return values
