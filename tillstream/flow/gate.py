@@ -119,19 +119,26 @@ class Gate:
     def _next(self, batch: Batch) -> tuple[Batch | None, Batch | None]:
         with self._turn:
             while self._held and not self._closed:
-                if self._limit is not None:
-                    head, tail = self._limit.part(batch)
-                    if head is not None:
-                        self._inside = True
-                        return head, tail
-                    if not self._limit.reached(batch):
-                        return None, batch
-                    # Tells the holder once nothing before the limit is left.
-                    self._limit = None
-                    self._reached.set()
+                if (let_through := self._within_limit(batch)) is not None:
+                    return let_through
                 self._turn.wait(0.5)
             self._inside = True
             return batch, None
+
+    def _within_limit(self, batch: Batch) -> tuple[Batch | None, Batch | None] | None:
+        """What the holder lets through, and the rest; None while that is nothing."""
+        if self._limit is None:
+            return None
+        head, tail = self._limit.part(batch)
+        if head is not None:
+            self._inside = True
+            return head, tail
+        if not self._limit.reached(batch):
+            return None, batch
+        # Tells the holder once nothing before the limit is left.
+        self._limit = None
+        self._reached.set()
+        return None
 
 
 def split_before(batch: Batch, lsn: int) -> tuple[Batch | None, Batch | None]:
