@@ -16,6 +16,7 @@
     │   ├── StreamRefused
     │   ├── CaptureReplaced
     │   ├── MessageTooLarge
+    │   ├── LaneLost
     │   └── TopicTruncated
     ├── WarehouseError              where changes arrive
     │   ├── WarehouseUnreachable        retry
@@ -149,6 +150,19 @@ class CaptureReplaced(StreamError):
 
 class MessageTooLarge(StreamError):
     """A row does not fit into a message."""
+
+
+class LaneLost(StreamError):
+    """Another process may have been given this lane."""
+
+    retry = Retry.LATER
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this process was silent for so long that another may have been given its lane",
+            detail="It ends what was begun, from what the ledger says.",
+            hint="Was the machine asleep, or short of processors?",
+        )
 
 
 class TopicTruncated(StreamError):

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tests.destinations.rows import Row, batch, changes, table
-from tillstream.change import ColumnType, Table
+from tillstream.change import Column, ColumnType, Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.widening import wider
@@ -64,6 +64,28 @@ def test_rows_of_an_older_version_still_fit(warehouse: Warehouse, destination: C
     restarted.close()
     assert mirror(warehouse, "id, note") == [(1, None), (2, "x"), (3, None), (4, "y")]
     assert warehouse.value("select count() from till.schemas") == 2
+
+
+def test_two_loaders_make_room_for_each_other(warehouse: Warehouse, destination: ClickHouseDestination) -> None:
+    other = ClickHouseDestination(warehouse, {}, "store")
+    write(destination, 1, BEFORE, id="1", total="1.25", status="paid", count="7")
+    write(other, 2, BEFORE, id="2", total="1.25", status="paid", count="7")
+    # The other is ahead, and comes upon both versions before this one has heard of them.
+    later = replace(AFTER, columns=(*AFTER.columns, Column("colour", ColumnType("text"), "text")))
+    other.ensure(AFTER)
+    write(other, 3, later, id="3", total="1.2345", status="paid", count="7", note="x", colour="red")
+    write(destination, 4, AFTER, id="4", total="1.2345", status="paid", count="7", note="y")
+    write(destination, 5, later, id="5", total="1.2345", status="paid", count="7", colour="blue")
+    write(other, 6, BEFORE, id="6", total="1.25", status="paid", count="7")
+    other.close()
+    assert mirror(warehouse, "id, note, colour") == [
+        (1, None, None),
+        (2, None, None),
+        (3, "x", "red"),
+        (4, "y", None),
+        (5, None, "blue"),
+        (6, None, None),
+    ]
 
 
 def test_a_table_may_change_in_the_middle_of_a_batch(warehouse: Warehouse, destination: ClickHouseDestination) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tillstream.change import Column, ColumnType, Table
-from tillstream.destinations.clickhouse.client import Warehouse
+from tillstream.destinations.clickhouse.client import Warehouse, literal
 
 SCHEMAS = "till.schemas"
 
@@ -41,13 +41,12 @@ class SchemaHistory:
         self._warehouse = warehouse
         self._newest: dict[str, Remembered] = {}
         self._known: dict[str, set[str]] = {}
-        rows = warehouse.rows(
-            "select table, max(version), argMax(columns, version), argMax(layout, version),"
-            f" argMax(fingerprint, version), groupUniqArray(columns) from {SCHEMAS} group by table"
-        )
-        for name, version, columns, layout, fingerprint, known in rows:
-            self._newest[name] = Remembered(version, table_from_json(columns), table_from_json(layout), fingerprint)
-            self._known[name] = set(known)
+        self._look("")
+
+    def look_again(self, name: str) -> Remembered | None:
+        """The newest version of a table, though another process may have recorded it."""
+        self._look(f"where table = {literal(name)}")
+        return self._newest.get(name)
 
     def newest(self, name: str) -> Remembered | None:
         """The newest version of the table with that warehouse name."""
@@ -56,6 +55,17 @@ class SchemaHistory:
     def had(self, table: Table) -> bool:
         """Whether the table ever was exactly like that."""
         return table_as_json(table) in self._known.get(table.warehouse_name, ())
+
+    def _look(self, where: str) -> None:
+        # Two loaders may record versions of one number: the later one counts.
+        newest = "(version, recorded_at)"
+        rows = self._warehouse.rows(
+            f"select table, max(version), argMax(columns, {newest}), argMax(layout, {newest}),"
+            f" argMax(fingerprint, {newest}), groupUniqArray(columns) from {SCHEMAS} {where} group by table"
+        )
+        for name, version, columns, layout, fingerprint, known in rows:
+            self._newest[name] = Remembered(version, table_from_json(columns), table_from_json(layout), fingerprint)
+            self._known[name] = set(known)
 
     def record(self, table: Table, layout: Table, fingerprint: str) -> None:
         """Remember a new version."""

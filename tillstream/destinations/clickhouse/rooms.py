@@ -48,9 +48,20 @@ class Rooms:
 
     def ensure(self, table: Table) -> None:
         """Make room for the table as it is now. SchemaChangeRefused if its old rows would not survive."""
-        asked, name = table, table.warehouse_name
-        if self._seen.get(name) == asked:
+        name = table.warehouse_name
+        if self._seen.get(name) == table:
             return
+        self._history.look_again(name)
+        layout = self._made(table)
+        # Where several loaders make room at once, whoever looks last makes it for all.
+        while (newest := self._history.look_again(name)) is not None and newest.layout != layout:
+            layout = self._made(table)
+        self._seen[name] = table
+        self._layouts[name] = layout
+
+    def _made(self, table: Table) -> Table:
+        """Make room, and remember it; the layout that has all columns."""
+        name = table.warehouse_name
         remembered = self._history.newest(name)
         if remembered is None:
             layout = table
@@ -66,8 +77,7 @@ class Rooms:
             self._built.add(name)
         if remembered is None or remembered.table != table or remembered.fingerprint != fingerprint:
             self._history.record(table, layout, fingerprint)
-        self._seen[name] = asked
-        self._layouts[name] = layout
+        return layout
 
     def renew(self, table: Table) -> None:
         """Begin the mirror anew, empty and in the types the table has now. Bronze keeps all it has."""
