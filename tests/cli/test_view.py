@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tillstream.commands.output import Output
 from tillstream.commands.query import _cell
-from tillstream.commands.view import milliseconds, one_line, sparkline
+from tillstream.commands.view import View, milliseconds, one_line, sparkline
 from tillstream.watch.pulse import Numbers
 from tillstream.watch.status import Phase, Status, TableProgress, Trouble
 
@@ -32,7 +33,7 @@ def test_a_snapshot_says_how_far_it_is() -> None:
 
     line = one_line(status(Phase.SNAPSHOT, tables=tables, numbers=Numbers(snapshot_rows=150)))
 
-    assert line == "snapshot 75%: 150 rows"
+    assert line == "snapshot: 150 of about 200 rows, 75%"
 
 
 def test_a_live_flow_says_how_much_and_how_fresh() -> None:
@@ -41,6 +42,25 @@ def test_a_live_flow_says_how_much_and_how_fresh() -> None:
     assert one_line(status(Phase.LIVE, numbers=numbers)) == (
         "live: 1,200 changes, 40/s, fresh within 90 ms p50, 1.5 s p99"
     )
+
+
+def test_before_the_first_change_there_is_nothing_to_say_about_it() -> None:
+    assert one_line(status(Phase.LIVE)) == "live: waiting for the first change"
+
+
+def test_a_phase_without_numbers_says_how_long_it_takes() -> None:
+    words = "deploying models: dbt builds views, facts and rollups"
+    assert one_line(status(Phase.DEPLOYING)) == words
+    assert one_line(status(Phase.DEPLOYING), 12.3) == f"{words}, 12 s"
+
+
+def test_where_nothing_can_be_drawn_a_line_says_something_new(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = iter([Phase.STARTING, Phase.STARTING, Phase.DEPLOYING, Phase.LIVE, Phase.LIVE])
+    with View(Output(), lambda: status(next(seen)), "http://127.0.0.1:1") as view:
+        for _ in range(5):
+            view.refresh()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["starting", "deploying models", "live"]
 
 
 def test_trouble_says_what_is_wrong() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tillstream.commands.init import text
 from tillstream.config import load
 from tillstream.errors import ConfigError
 from tillstream.quantities import Size, parse_duration, parse_size
@@ -21,6 +22,14 @@ def refusal(folder: Path, text: str, variables: dict[str, str] | None = None) ->
     with pytest.raises(ConfigError) as caught:
         load(settings_file(folder, text), variables or {})
     return caught.value
+
+
+def test_the_file_that_is_written_for_a_beginning_can_be_read(tmp_path: Path) -> None:
+    settings = load(settings_file(tmp_path, text('"postgresql://till@shop/store"', "none")), {})
+
+    assert settings.source_url == "postgresql://till@shop/store"
+    assert settings.store.profile == "none"
+    assert settings.batch == load(tmp_path / "elsewhere", {}).batch
 
 
 def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tillstream.errors import ConfigError, TillError
 from tillstream.flow.folder import hold
 from tillstream.flow.supervisor import Supervisor
 from tillstream.simulate.history import Sizes
+from tillstream.watch.events import log_to, what_to_look_at
 
 if TYPE_CHECKING:
     from tillstream.assembly.whole import Assembly
@@ -102,11 +103,12 @@ def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> 
             return
         simulator = Simulator(url, wishes.pace, settings.folder / "simulator.log")
         stack.callback(simulator.stop)
-        assembly = assemble(settings, url)
+        assembly = assemble(settings, url, what_to_look_at(log_to(form=settings.log.format)))
         supervisor = assembly.supervisor
         stack.push(lambda kind, *_: supervisor.stop(quick=kind is not None))
         assembly.start()
         outcome.url = supervisor.url
+        output.say(f"page: {supervisor.url}", "bold")
         if wishes.browser and output.is_terminal:
             webbrowser.open(supervisor.url)
         _watch(wishes, output, signals, (supervisor, simulator))

@@ -78,7 +78,7 @@ def text(source_url: str, profile: str) -> str:
         "# `till config show` prints what holds, and why.",
     ]
     for section, kind in SECTIONS.items():
-        lines += ["", f"[{section}]  # {(kind.__doc__ or '').strip()}"]
+        lines += ["", f"[{section}]  # {(kind.__doc__ or '').partition(chr(10))[0]}"]
         for row in table_of_settings():
             if row.section != section:
                 continue

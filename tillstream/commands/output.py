@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -17,6 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tillstream.errors import TillError
+
+# Seconds between lines where nothing can be drawn in place.
+LINE_EVERY = 5.0
 
 
 class Output:
@@ -52,24 +56,31 @@ class Output:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[float, str], None]]:
-        """A bar while the block runs; yields `update(fraction, what)`. Without a terminal: one line."""
+        """A bar while the block runs; yields `update(fraction, what)`. Without a terminal: a line now and then."""
         self.say(title)
         if not self.is_terminal:
-            yield _ignore
+            yield self._now_and_then()
             return
         columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=self.words, transient=True) as bars:
             task = bars.add_task("", total=1.0)
             yield lambda fraction, what: bars.update(task, completed=fraction, description=what)
 
+    def _now_and_then(self) -> Callable[[float, str], None]:
+        said_at = time.monotonic()
+
+        def update(fraction: float, what: str) -> None:
+            nonlocal said_at
+            if time.monotonic() - said_at >= LINE_EVERY:
+                said_at = time.monotonic()
+                self.say(f"  {fraction:.0%}: {what}")
+
+        return update
+
 
 def _console(stream: TextIO) -> Console:
     # Where nobody draws there is no edge to wrap at.
     return Console(file=stream, highlight=False, soft_wrap=True, width=None if stream.isatty() else 200)
-
-
-def _ignore(_fraction: float, _what: str) -> None:
-    """Progress nobody watches."""
 
 
 def show_error(console: Console, error: TillError) -> None:

@@ -7,10 +7,9 @@ import threading
 from dataclasses import dataclass
 
 from tillstream.commands.history import prepare
-from tillstream.commands.output import Output
+from tillstream.commands.output import LINE_EVERY, Output
 from tillstream.commands.signals import Interrupted, orderly
 from tillstream.commands.simulator import URL_VARIABLE
-from tillstream.commands.view import LINE_EVERY
 from tillstream.config import environment
 from tillstream.errors import ConfigError
 from tillstream.simulate.history import Sizes

@@ -132,5 +132,15 @@ def log_to(stream: TextIO | None = None, form: str = "text") -> Log:
     return write
 
 
+def what_to_look_at(log: Log) -> Log:
+    """The log without what only says that all is well: for where somebody is told that anyway."""
+
+    def write(event: Event) -> None:
+        if event.level != "info":
+            log(event)
+
+    return write
+
+
 def silent(_event: Event) -> None:
     """A log that keeps nothing."""
