@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.set_up_kafka import Missing, install_programs, installed_jars, java_program
+from scripts.set_up_kafka import OLDEST_JAVA, Missing, install_programs, installed_jars, java_program, java_version
 
 _LOGGING = """
 appender.out.type = Console
@@ -77,13 +77,12 @@ class Jvm:
 
 def jvm(heap_mib: int = 512, *, learning: bool = False, quick: bool = True) -> Jvm:
     """Java with Kafka's jars, which are fetched now if nobody has yet. Missing, if that can't be done."""
-    jars = installed_jars()
     java = java_program()
-    if java is None:
+    if java is None or java_version(java) < OLDEST_JAVA:
         install_programs()
         java = java_program()
     assert java is not None
-    return Jvm(java, jars, heap_mib, learning, quick)
+    return Jvm(java, installed_jars(), heap_mib, learning, quick)
 
 
 def jvm_or_skip(heap_mib: int = 512) -> Jvm:
