@@ -165,6 +165,21 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that came and is no change that could be read: it goes to the quarantine as it is.
+
+    `origin` is where it came from (a topic), `position` its place there, `rule` and `reason` why it was refused.
+    """
+
+    origin: str
+    position: str
+    key: bytes
+    raw: bytes
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What happened after position `after`, up to and including `position`.
 
@@ -177,6 +192,12 @@ class Batch:
     committed_first_at: datetime | None = None
     committed_last_at: datetime | None = None
     transaction_count: int = 0
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing in it has to be kept."""
+        return not self.changes and not self.refused
 
     @property
     def row_count(self) -> int:

@@ -7,7 +7,7 @@ A batch goes through `intent` (about to be written), `staged` (its live changes 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -140,19 +140,32 @@ def digest(batch: Batch) -> str:
             if isinstance(rows, TabSeparated):
                 fingerprint.update(rows.data)
             else:
-                _digest_rows(fingerprint, rows, sizes)
+                _measure(rows, sizes)
+        fingerprint.update(_places([rows for rows in pieces[name] if isinstance(rows, pa.Table)]))
         for column, (bytes_, present) in sorted(sizes.items()):
             if present:
                 fingerprint.update(f"{column}:{bytes_}:{present};".encode())
+    for refused in sorted((refused.origin, refused.position) for refused in batch.refused):
+        fingerprint.update(f"{refused};".encode())
     return fingerprint.hexdigest()
 
 
-def _digest_rows(fingerprint: hashlib.blake2b, rows: pa.Table, sizes: dict[str, tuple[int, int]]) -> None:
-    """Add the places of the rows, and for each column how much text it has in how many rows."""
-    places = np.empty((rows.num_rows, 2), dtype=np.uint64)
-    for index, name in enumerate(("_till_lsn", "_till_ordinal")):
-        places[:, index] = rows.column(name).to_numpy()
-    fingerprint.update(places.tobytes())
+def _places(pieces: Sequence[pa.Table]) -> bytes:
+    """The places of the rows in the order of the source's log, in which partitions of a topic may not come."""
+    if not pieces:
+        return b""
+    lsn, ordinal = (
+        np.concatenate([rows.column(name).to_numpy().astype(np.uint64) for rows in pieces])
+        for name in ("_till_lsn", "_till_ordinal")
+    )
+    places = np.column_stack([lsn, ordinal])
+    if (lsn[1:] < lsn[:-1]).any() or ((lsn[1:] == lsn[:-1]) & (ordinal[1:] < ordinal[:-1])).any():
+        places = places[np.lexsort((ordinal, lsn))]
+    return places.tobytes()
+
+
+def _measure(rows: pa.Table, sizes: dict[str, tuple[int, int]]) -> None:
+    """Add for each column how much text it has in how many rows."""
     for name in rows.column_names:
         if name in META_SCHEMA.names:
             continue

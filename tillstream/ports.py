@@ -15,12 +15,22 @@ from tillstream.change import Batch, Position, Table
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How many messages of one partition are not acknowledged yet, and where it ends."""
+
+    topic: str
+    partition: int
+    behind: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceLag:
     """How far a source's log is ahead of what was acknowledged. Sizes in bytes; None is unknown.
 
     `budget_bytes` is how much more log may be written before the slot is lost, `limit_bytes` how much the
     server keeps for a slot at most (None: no limit), `wal_status` what the server calls the slot's state, and
-    `log_end` where the log ends.
+    `log_end` where the log ends. A source of topics counts messages instead: together and by `partitions`.
     """
 
     behind_bytes: int | None
@@ -31,6 +41,8 @@ class SourceLag:
     wal_status: str | None = None
     limit_bytes: int | None = None
     log_end: int | None = None
+    behind_messages: int | None = None
+    partitions: tuple[PartitionLag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

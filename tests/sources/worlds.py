@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tests.services.postgres import Database
+from tests.sources.topics import Row, Topics
 from tillstream.change import Column, ColumnType, Op, Table
 from tillstream.ports import Source
 from tillstream.settings import BatchSettings
@@ -103,6 +104,60 @@ class PostgresWorld:
 
     def _end(self) -> int:
         return log_end(self._database)
+
+
+class KafkaWorld:
+    """Our own envelopes in a topic; each call is a transaction of the store they came from."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._rows: dict[int, str | None] = {}
+        self._lsn = 1000
+        topics.ready(GOODS)
+
+    def source(self) -> Source:
+        return self._topics.source()
+
+    def insert(self, *goods: Good) -> int:
+        for place, (id, name) in enumerate(goods, start=1):
+            self._rows[id] = name
+            self._send("c", place * 2 + 1, _good(id, name))
+        return self._end()
+
+    def rename(self, id: int, name: str | None) -> int:
+        self._rows[id] = name
+        self._send("u", 3, _good(id, name))
+        return self._end()
+
+    def move(self, id: int, to: int) -> int:
+        self._rows[to] = self._rows.pop(id)
+        self._send("d", 2, None, _good(id, None))
+        self._send("c", 3, _good(to, self._rows[to]), _good(id, None))
+        return self._end()
+
+    def remove(self, id: int) -> int:
+        del self._rows[id]
+        self._send("d", 2, None, _good(id, None))
+        return self._end()
+
+    def clear(self) -> int:
+        self._rows.clear()
+        self._send("t", 3, None)
+        return self._end()
+
+    def rows(self) -> list[dict[str, str | None]]:
+        return [{"id": id, "name": name} for id, name in sorted((str(id), name) for id, name in self._rows.items())]
+
+    def _send(self, op: str, ordinal: int, row: Row | None, before: Row | None = None) -> None:
+        self._topics.row(GOODS, op, (self._lsn, ordinal), row, before)
+
+    def _end(self) -> int:
+        self._lsn += 100
+        return self._topics.end
+
+
+def _good(id: int, name: str | None) -> Row:
+    return {"id": id, "name": name}
 
 
 def slot_of(database: Database) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from tillstream.change import Batch, Changes, Op, Table, TabSeparated
+from tillstream.change import Batch, Changes, Op, Refused, Table, TabSeparated
 from tillstream.destinations.clickhouse.unchanged import Key, Known, completed, incomplete
 from tillstream.destinations.clickhouse.widening import grown
 from tillstream.flow.failpoints import failpoint
@@ -47,6 +47,7 @@ class MemoryDestination:
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
+        self.refused: dict[tuple[str, str], Refused] = {}
         self._tokens: set[str] = set()
 
     def ensure(self, table: Table) -> None:
@@ -67,6 +68,7 @@ class MemoryDestination:
                 self._append(number, changes)
                 self._tokens.add(mark)
             failpoint("during_write")
+        self.refused.update({(entry.origin, entry.position): entry for entry in batch.refused})
 
     def arrived(self, number: int) -> dict[str, int]:
         """Bronze rows of that batch, by warehouse table name."""

@@ -28,7 +28,7 @@ class Batcher:
         """Both as one batch; None if they should stay two: a snapshot's piece, or too large together."""
         if first.is_snapshot or second.is_snapshot:
             return None
-        if not first.changes or not second.changes:
+        if first.is_empty or second.is_empty:
             return together(first, second)
         if first.row_count + second.row_count > self.read.rows * PILE:
             return None
@@ -48,6 +48,7 @@ def together(first: Batch, second: Batch) -> Batch:
         committed_first_at=min(firsts, default=None),
         committed_last_at=max(lasts, default=None),
         transaction_count=first.transaction_count + second.transaction_count,
+        refused=first.refused + second.refused,
     )
 
 

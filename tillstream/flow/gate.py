@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pyarrow.compute as pc
@@ -165,10 +165,8 @@ def split_before(batch: Batch, lsn: int) -> tuple[Batch | None, Batch | None]:
     if not heads:
         return None, batch
     middle = Position(last_before, 2**32 - 1, batch.position.state)
-    first = Batch(
-        batch.after, middle, tuple(heads), batch.committed_first_at, batch.committed_last_at, batch.transaction_count
-    )
+    first = replace(batch, position=middle, changes=tuple(heads))
     if not tails:
         return first, None
-    second = Batch(middle, batch.position, tuple(tails), batch.committed_first_at, batch.committed_last_at, 0)
+    second = replace(batch, after=middle, changes=tuple(tails), transaction_count=0, refused=())
     return first, second

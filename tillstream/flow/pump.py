@@ -109,7 +109,7 @@ class Pump:
         5. Record that it is done.
         6. Allow the source to forget it.
         """
-        if not batch.changes:
+        if batch.is_empty:
             self._acknowledge(batch.position)
             return
         self._number += 1

@@ -10,6 +10,8 @@ from tillstream.change import Table
 # Which description (see `tables.py`) the message's row follows.
 TABLE_HEADER = "till.table"
 TRACE_HEADER = "traceparent"
+# What Debezium calls the key that a row had before, in the header of the message that creates it under its new one.
+OLD_KEY_HEADER = "__debezium.oldkey"
 # What stands in an envelope for a value that the source left out because it did not change.
 UNCHANGED = "__debezium_unavailable_value"
 

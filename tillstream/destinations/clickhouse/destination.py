@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tillstream.change import Batch, Changes, Op, Table, TabSeparated
+from tillstream.change import Batch, Changes, Op, Refused, Table, TabSeparated
 from tillstream.destinations.clickhouse import layouts, quarantine, texts, unchanged
 from tillstream.destinations.clickhouse.client import Warehouse, quoted
 from tillstream.destinations.clickhouse.linking import Linker
@@ -62,6 +62,8 @@ class ClickHouseDestination:
         pairs, unlinked = self._linker.gather(batch.changes)
         if pairs is not None:
             work.append(partial(self._linker.add, pairs, f"{token}:links"))
+        if batch.refused:
+            work.append(partial(self._refuse, number, batch.refused))
         self._together(work)
         after = [partial(self._quarantine, self._rooms.layout(name), number) for name in sorted(copied)]
         self._together([*after, partial(self._linker.add_from_bronze, number, unlinked)])
@@ -153,6 +155,11 @@ class ClickHouseDestination:
             return
         query = quarantine.unfit_query(layout, self._stream, number)
         if query is not None:
+            self._warehouse.execute(query)
+
+    def _refuse(self, number: int, refused: Sequence[Refused]) -> None:
+        """Keep what no row could be made of. The same again replaces what is there."""
+        for query in quarantine.refused_queries(self._stream, number, refused):
             self._warehouse.execute(query)
 
     def _delete(self, table: str, condition: str) -> None:

@@ -6,13 +6,14 @@ value is null (or the row is missing, if the value is part of its key).
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tillstream.change import Column, Table
+from tillstream.change import Column, Refused, Table
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.destinations.clickhouse.layouts import ROW, bronze_name, suspicious_rows, unfit_columns
 from tillstream.destinations.clickhouse.types import CALM, mirror_type
@@ -41,6 +42,8 @@ COLUMNS = "id, stream, batch, table, position, key, column, raw, rule, reason"
 
 # Above this a query in the engine is cheaper than looking at the bytes here.
 FEW_ROWS = 4_000
+# What no row could be made of may be large; so many go into one statement.
+REFUSED_AT_ONCE = 200
 
 _CALM = {kind: re.compile(rf"(?:{pattern}\n)*") for kind, pattern in CALM.items()}
 
@@ -106,6 +109,34 @@ def unknown_query(table: Table, stream: str, number: int, unknown: Sequence[Unkn
         f" from values('position String, key String, column String', {rows})"
         " settings insert_deduplicate = 0"
     )
+
+
+def refused_queries(stream: str, number: int, refused: Sequence[Refused]) -> Iterator[str]:
+    """SQL that quarantines what came and was no change that could be read, some at a time."""
+    for start in range(0, len(refused), REFUSED_AT_ONCE):
+        rows = ", ".join(
+            "(" + ", ".join(literal(text) for text in _texts_of(entry)) + ")"
+            for entry in refused[start : start + REFUSED_AT_ONCE]
+        )
+        yield (
+            f"insert into {QUARANTINE} ({COLUMNS}) select"
+            " hex(sipHash128(table, position)) as id,"
+            f" {literal(stream)} as stream, {number} as batch, table, position, key, '' as column, raw, rule, reason"
+            " from values('table String, position String, key String, raw String, rule String, reason String',"
+            f" {rows}) settings insert_deduplicate = 0, max_query_size = {1 << 30}"
+        )
+
+
+def _texts_of(entry: Refused) -> Sequence[str]:
+    return entry.origin, entry.position, _text(entry.key), _text(entry.raw), entry.rule, entry.reason
+
+
+def _text(raw: bytes) -> str:
+    """The bytes themselves where they are text; others behind a word that says how they are written."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(raw).decode()
 
 
 def _described(table: Table, column: Column) -> str:

@@ -1,0 +1,145 @@
+"""Taking JSON messages apart in the engine: one question for all messages of a batch, whatever their tables.
+
+A row comes back as its *shape*, the names of its values joined by a sign that no name has, and its *cells*, the
+values as text: numbers by their digits, true and false, nested things as JSON, null for null. Rows of one shape are
+then columns by arithmetic alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tillstream.kafka.names import UNCHANGED
+from tillstream.ports import Engine
+
+SEPARATOR = "\x1f"
+Places = NDArray[np.int64]
+
+_SOURCE = {
+    "lsn": "UInt64",
+    "ordinal": "UInt32",
+    "txId": "Int64",
+    "ts_us": "Int64",
+    "ts_ms": "Int64",
+    "schema": "String",
+    "table": "String",
+    "db": "String",
+    "connector": "String",
+    "file": "String",
+    "pos": "UInt64",
+    "row": "UInt32",
+}
+_ROW = "Map(String, Nullable(String))"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as shapes and cells; `shapes` are names, `shape` says which of them each row has."""
+
+    shapes: Sequence[tuple[str, ...]]
+    shape: Places
+    cells: pa.Array
+    starts: Places
+
+    def take(self, chosen: Places) -> Rows:
+        """Those rows, in that order."""
+        return Rows(self.shapes, self.shape[chosen], self.cells, self.starts[chosen])
+
+    def column(self, name: str) -> pa.Array:
+        """One text a row; null where the row has null, or no such value."""
+        inside = np.array([names.index(name) if name in names else -1 for names in self.shapes], np.int64)
+        place = inside[self.shape] if len(inside) else np.full(len(self.shape), -1)
+        there = place >= 0
+        if not there.any():
+            return pa.nulls(len(place), pa.string())
+        return self.cells.take(pa.array(self.starts + place, mask=~there))
+
+    def has(self, name: str) -> NDArray[np.bool_]:
+        """Which rows have a value of that name, null or not."""
+        having = np.array([name in names for names in self.shapes], bool)
+        return having[self.shape]
+
+    @property
+    def widths(self) -> Places:
+        """How many values each row has."""
+        return np.array([len(names) for names in self.shapes], np.int64)[self.shape]
+
+    def names(self) -> list[str]:
+        """The names that some row has, in the order they come."""
+        used = [self.shapes[place] for place in np.unique(self.shape)]
+        return list(dict.fromkeys(name for names in used for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Envelopes:
+    """What the envelopes say: the operation (null: it is none), the source, the row and the row before."""
+
+    op: pa.Array
+    source: pa.Table
+    row: Rows
+    before: Rows
+    # Some value may have been left out because it did not change.
+    partial: bool
+
+
+def envelopes(engine: Engine, values: Sequence[bytes]) -> Envelopes:
+    """Take envelopes apart. What is no JSON has no operation."""
+    source = ", ".join(f"{name} Nullable({kind})" for name, kind in _SOURCE.items())
+    shape = f"Tuple(op Nullable(String), source Tuple({source}), before {_ROW}, after {_ROW})"
+    fields = ", ".join(f"x.source.{name} as {name}" for name in _SOURCE)
+    taken = f"select assumeNotNull(value) as value, JSONExtract(value, '{shape}') as x from {{rows}}"
+    answer = engine.select(
+        f"select x.op as op, {fields}, position(value, '{UNCHANGED}') > 0 as partial,"
+        f" if(op = 'd', x.before, x.after) as found, {_parts('found')}, {_parts('x.before', 'before_')} from ({taken})",
+        _input(values),
+    )
+    return Envelopes(
+        op=_whole(answer.column("op")),
+        source=answer.select(list(_SOURCE)).combine_chunks(),
+        row=_rows(answer, ""),
+        before=_rows(answer, "before_"),
+        partial=bool(pc.max(answer.column("partial")).as_py()),
+    )
+
+
+def objects(engine: Engine, values: Sequence[bytes]) -> Rows:
+    """Take plain objects apart. What is no object has no values."""
+    answer = engine.select(
+        f"select {_parts('x')} from (select JSONExtract(assumeNotNull(value), '{_ROW}') as x from {{rows}})",
+        _input(values),
+    )
+    return _rows(answer, "")
+
+
+def _input(values: Sequence[bytes]) -> pa.Table:
+    return pa.table({"value": pa.array(values, pa.binary())})
+
+
+def _parts(expression: str, prefix: str = "") -> str:
+    return (
+        f"arrayStringConcat(mapKeys({expression}), '\\x1f') as {prefix}shape, mapValues({expression}) as {prefix}cells"
+    )
+
+
+def _rows(answer: pa.Table, prefix: str) -> Rows:
+    encoded = pc.dictionary_encode(_whole(answer.column(f"{prefix}shape")))
+    shapes = [tuple(text.split(SEPARATOR)) if text else () for text in encoded.dictionary.to_pylist()]
+    cells = _whole(answer.column(f"{prefix}cells"))
+    return Rows(
+        shapes,
+        encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64),
+        cells.values,
+        cells.offsets.to_numpy()[:-1].astype(np.int64),
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
