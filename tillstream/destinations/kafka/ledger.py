@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from tillstream.change import Position
 from tillstream.destinations.kafka.producing import Producing
 from tillstream.destinations.kafka.topics import Topics
-from tillstream.errors import StreamError
+from tillstream.errors import StreamError, StreamUnreachable
 from tillstream.kafka.connection import LOGGER, PATIENCE, KafkaSettings, told, translated
 from tillstream.ledger import Entry, Landing
 
@@ -28,13 +28,21 @@ class KafkaLedger:
 
     def __init__(self, producing: Producing) -> None:
         self._producing = producing
+        self._topics = Topics(producing.settings)
         self._done: dict[str, Entry | None] = {}
 
     def last_done(self, stream: str) -> Entry | None:
         """The newest batch that is complete. From here on no other process can complete one."""
-        Topics(self._producing.settings).ensure_own()
+        settings = self._producing.settings
         self._producing.take_over()
-        self._done[stream] = last_done(self._producing.settings, stream)
+        self._topics.ensure_own()
+        with translated(settings), consumer(settings, "progress") as reader:
+            if not _is_there(reader, settings.names.progress):
+                # It was seen a moment ago. To take this for a beginning would read the whole store again.
+                raise StreamUnreachable(
+                    f'topic "{settings.names.progress}" is not known to every broker', hint="It is tried again."
+                )
+            self._done[stream] = _newest(reader, settings, stream)
         return self._done[stream]
 
     def last_number(self, stream: str) -> int:
@@ -48,6 +56,7 @@ class KafkaLedger:
 
     def intend(self, entry: Entry) -> None:  # noqa: ARG002
         """Begin a transaction."""
+        self._topics.ensure_own()
         self._producing.begin()
 
     def staged(self, entry: Entry) -> None:
@@ -67,18 +76,24 @@ class KafkaLedger:
 
 def last_done(settings: KafkaSettings, stream: str) -> Entry | None:
     """The newest complete batch of a stream; None where nothing was captured yet. Anybody may ask."""
-    topic = settings.names.progress
     with translated(settings), consumer(settings, "progress") as reader:
-        if reader.list_topics(topic, timeout=PATIENCE).topics[topic].error is not None:
-            return None
-        low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE)
-        look, upto = _FIRST_LOOK, high
-        while upto > low:
-            begin = max(low, high - look)
-            found = latest(reader, topic, settings, begin).get(stream.encode())
-            if found is not None:
-                return _entry(stream, found, topic)
-            upto, look = begin, look * 10
+        return _newest(reader, settings, stream) if _is_there(reader, settings.names.progress) else None
+
+
+def _is_there(reader: Consumer, topic: str) -> bool:
+    return reader.list_topics(topic, timeout=PATIENCE).topics[topic].error is None
+
+
+def _newest(reader: Consumer, settings: KafkaSettings, stream: str) -> Entry | None:
+    topic = settings.names.progress
+    low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE)
+    look, upto = _FIRST_LOOK, high
+    while upto > low:
+        begin = max(low, high - look)
+        found = latest(reader, topic, settings, begin).get(stream.encode())
+        if found is not None:
+            return _entry(stream, found, topic)
+        upto, look = begin, look * 10
     return None
 
 

@@ -30,8 +30,6 @@ _TUNING = {
 }
 # A cluster that does not answer is asked so often, in seconds, whether it has said anything against us.
 _LOOK = 0.5
-# How long, in seconds, what was sent may take to be everywhere; shorter than a transaction may take.
-_COMMIT_PATIENCE = 30.0
 _LAST_WORD = 2.0
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
@@ -84,11 +82,17 @@ class Producing:
                     self._send_when_there_is_room(topic, value, key, headers=headers)
             producer.poll(0)
 
+    def flush(self) -> None:
+        """Wait until the brokers have everything that was sent."""
+        producer = self._ready()
+        with self._whole():
+            producer.flush(self._commit_patience)
+
     def commit(self) -> None:
         """Make what was sent visible, all of it at once."""
         producer = self._ready()
         with self._whole():
-            self._insist(producer.commit_transaction, _COMMIT_PATIENCE)
+            self._insist(producer.commit_transaction, self._commit_patience)
             self.is_open = False
 
     def abort(self) -> None:
@@ -108,13 +112,21 @@ class Producing:
         self.abort()
         self._let_go()
 
+    @property
+    def _commit_patience(self) -> float:
+        """In seconds: shorter than the cluster waits for a transaction's end."""
+        return float(self._tuned["transaction.timeout.ms"]) / 2000
+
+    @property
+    def _tuned(self) -> dict[str, Any]:
+        return {name: self.settings.options.get(name, value) for name, value in _TUNING.items()}
+
     def _ready(self) -> Producer:
         if self._producer is None:
             self._undelivered = self._refused = None
-            tuning = {name: value for name, value in _TUNING.items() if name not in self.settings.options}
             config = {
                 **self.settings.client("capture", transactional_id=self.settings.names.transactional_id),
-                **tuning,
+                **self._tuned,
                 "delivery.report.only.error": True,
                 "on_delivery": self._heard_of,
                 "error_cb": self._heard,
@@ -167,8 +179,8 @@ class Producing:
         if producer is not None:
             with suppress(KafkaException):
                 producer.abort_transaction(_LAST_WORD)
+            # Its threads end with it. `close` would try to abort once more, and warn that it can't.
             producer.purge()
-            producer.close()
 
     def _heard_of(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self._undelivered is None and error.code() not in _PURGED:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs hide them
@@ -13,11 +14,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs h
 )
 
 from tillstream.change import Table
-from tillstream.errors import StreamError
+from tillstream.errors import StreamError, StreamUnreachable
 from tillstream.kafka.connection import LOGGER, PATIENCE, KafkaSettings, told, translated
 from tillstream.ports import Finding
 
 _COMPACTED = {"cleanup.policy": "compact"}
+# How long, in seconds, between two looks whether a new topic is known everywhere.
+_PAUSE = 0.02
 
 
 class Topics:
@@ -98,7 +101,25 @@ class Topics:
                 answer.result(PATIENCE)
             except KafkaException as error:
                 self._refused(name, error.args[0])
+        self._wait_for(wanted.keys())
         self._known |= wanted.keys()
+
+    def _wait_for(self, names: Collection[str]) -> None:
+        """A topic that was made is not known to every broker at once."""
+        give_up_at = time.monotonic() + PATIENCE
+        while True:
+            with translated(self._settings):
+                there = self._admin().list_topics(timeout=PATIENCE).topics
+            missing = sorted(name for name in names if name not in there or not there[name].partitions)
+            if not missing:
+                return
+            if time.monotonic() > give_up_at:
+                raise StreamUnreachable(
+                    f'topic "{missing[0]}" was made and is not known to the Kafka cluster',
+                    detail=f'Asked at "{self._settings.bootstrap}" for {PATIENCE:.0f} s.',
+                    hint="Do all its brokers run? It is tried again.",
+                )
+            time.sleep(_PAUSE)
 
     def _refused(self, name: str, error: KafkaError) -> None:
         if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
