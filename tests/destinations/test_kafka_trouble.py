@@ -22,7 +22,6 @@ from tests.services.jvm import jvm_or_skip
 from tests.services.kafka import Kafka
 from tillstream.change import Op
 from tillstream.destinations.clickhouse.client import Warehouse
-from tillstream.destinations.kafka.ledger import last_done
 from tillstream.destinations.memory import MemoryDestination, MemoryLayer
 from tillstream.errors import StreamRefused, StreamUnreachable, TillError
 from tillstream.flow.pump import Pump, Watcher
@@ -93,6 +92,29 @@ def test_the_right_password_lets_in(own: Own, engine: Warehouse) -> None:
     assert capture.ledger.last_done("store") is None
 
 
+def test_a_transaction_that_lasts_too_long_is_tried_again(own: Own, engine: Warehouse) -> None:
+    settings = KafkaSettings(own.cluster.bootstrap, "slow", {"transaction.timeout.ms": "1000"})
+    capture = Capture(settings, engine)
+    capture.ledger.last_done("store")
+    capture.producing.begin()
+    capture.producing.send(settings.names.progress, b"", b"slow", [])
+    capture.producing.flush()
+
+    with pytest.raises(StreamUnreachable, match="lasted longer than the Kafka cluster waits") as told:
+        wait_until(lambda: has_ended(capture))
+    assert "`transaction.timeout.ms`" in told.value.hint
+    capture.producing.begin()
+    capture.producing.send(settings.names.progress, b"", b"slow", [])
+    capture.producing.commit()
+
+
+def has_ended(capture: Capture) -> bool:
+    """Fails once the broker has ended the transaction."""
+    capture.producing.send(capture.settings.names.progress, b"", b"slow", [])
+    capture.producing.flush()
+    return False
+
+
 class Notes(Watcher):
     def __init__(self) -> None:
         self.troubles: list[TillError] = []
@@ -103,24 +125,26 @@ class Notes(Watcher):
 
 
 def test_a_broker_that_goes_and_comes_back_loses_and_doubles_nothing(own: Own, engine: Warehouse) -> None:
-    options = {"transaction.timeout.ms": "4000", "reconnect.backoff.max.ms": "200"}
+    options = {"transaction.timeout.ms": "6000", "reconnect.backoff.max.ms": "200"}
     settings = KafkaSettings(own.cluster.bootstrap, "coming", options)
     capture, notes, stop = Capture(settings, engine), Notes(), threading.Event()
     source = MemorySource([ORDERS])
     layer = MemoryLayer(MemoryDestination())
     layer.ready = False
     pump = Pump(source, capture.destination, capture.ledger, layer, watcher=notes)
+    capture.again().destination.ensure(ORDERS)
     thread = threading.Thread(target=pump.run, args=(stop,))
     thread.start()
     try:
-        sent = [add(source, "1")]
-        wait_until(lambda: done_at(settings) >= sent[0])
+        add(source, "1")
+        wait_until(lambda: len(places(settings, ORDERS)) == 1)
         own.cluster.kill()
-        sent += [add(source, number) for number in ("2", "3")]
+        add(source, "2")
+        add(source, "3")
         wait_until(lambda: bool(notes.troubles))
         own.cluster.heal()
-        sent.append(add(source, "4"))
-        wait_until(lambda: done_at(settings) >= sent[-1])
+        add(source, "4")
+        wait_until(lambda: len(places(settings, ORDERS)) >= 4)
     finally:
         stop.set()
         thread.join(SECONDS)
@@ -130,14 +154,8 @@ def test_a_broker_that_goes_and_comes_back_loses_and_doubles_nothing(own: Own, e
     assert [key for _, _, _, key in places(settings, ORDERS)] == [f'{{"id":{number}}}' for number in range(1, 5)]
 
 
-def add(source: MemorySource, identity: str) -> int:
-    row = {"id": identity, "total": "1.00", "note": "n", "tags": "{}"}
-    return source.commit(Write(Op.INSERT, ORDERS, row)).lsn
-
-
-def done_at(settings: KafkaSettings) -> int:
-    done = last_done(settings, "memory")
-    return done.position.lsn if done else 0
+def add(source: MemorySource, identity: str) -> None:
+    source.commit(Write(Op.INSERT, ORDERS, {"id": identity, "total": "1.00", "note": "n", "tags": "{}"}))
 
 
 def test_killed_at_any_moment_it_ends_with_every_row_once(kafka: Kafka) -> None:

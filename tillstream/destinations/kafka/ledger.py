@@ -65,7 +65,7 @@ class KafkaLedger:
     def done(self, entry: Entry, landing: Landing) -> None:  # noqa: ARG002
         """Record how far the store was read, and make it visible together with the rows."""
         settings = self._producing.settings
-        self._producing.send(settings.names.progress, _record(entry), entry.stream.encode(), [])
+        self._producing.send(settings.names.progress, record(entry), entry.stream.encode(), [])
         self._producing.commit()
         self._done[entry.stream] = entry
 
@@ -133,7 +133,8 @@ def latest(reader: Consumer, topic: str, settings: KafkaSettings, begin: int = 0
             values[bytes(key)] = bytes(value)
 
 
-def _record(entry: Entry) -> bytes:
+def record(entry: Entry) -> bytes:
+    """What stands in the progress topic for a batch that is done."""
     tree = {
         "number": entry.number,
         **_spelled(entry.position),

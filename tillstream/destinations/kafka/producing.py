@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from tillstream.errors import StreamRefused
+from tillstream.errors import CaptureReplaced, StreamError, StreamRefused, StreamUnreachable
 from tillstream.kafka.connection import LOGGER, PATIENCE, KafkaSettings, told
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -46,6 +46,7 @@ class Producing:
         self.is_open = False
         # How many transactions were begun and not committed: what was sent in them is not there.
         self.thrown_away = 0
+        self._begun_at = 0.0
         self._producer: Producer | None = None
         # The first reason why a message was not delivered, and the last one why we may not come in.
         self._undelivered: KafkaError | None = None
@@ -63,6 +64,7 @@ class Producing:
         with self._whole():
             producer.begin_transaction()
             self.is_open = True
+            self._begun_at = time.monotonic()
 
     def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers, partition: int = -1) -> None:
         """Send one message, to the key's partition unless another is named."""
@@ -115,7 +117,11 @@ class Producing:
     @property
     def _commit_patience(self) -> float:
         """In seconds: shorter than the cluster waits for a transaction's end."""
-        return float(self._tuned["transaction.timeout.ms"]) / 2000
+        return self._transaction_seconds / 2
+
+    @property
+    def _transaction_seconds(self) -> float:
+        return float(self._tuned["transaction.timeout.ms"]) / 1000
 
     @property
     def _tuned(self) -> dict[str, Any]:
@@ -164,10 +170,12 @@ class Producing:
         """A failure ends the transaction, and is told by its first reason."""
         try:
             yield
-        except KafkaException as error:
-            reason = self._refused or self._undelivered or error.args[0]
+        except (KafkaException, SystemError) as error:
+            trouble = told(self._refused or self._undelivered or _said(error), self.settings)
+            took = time.monotonic() - self._begun_at
+            is_late = self.is_open and took > self._transaction_seconds
             self._let_go()
-            raise told(reason, self.settings) from error
+            raise (_late(took, trouble) if is_late and isinstance(trouble, CaptureReplaced) else trouble) from error
         except BaseException:
             # A process that is told to stop leaves nothing open.
             self.abort()
@@ -189,3 +197,21 @@ class Producing:
     def _heard(self, error: KafkaError) -> None:
         if isinstance(told(error, self.settings), StreamRefused):
             self._refused = error
+
+
+def _said(error: KafkaException | SystemError) -> KafkaError:
+    """The client library raises some errors while it still calls us back, which makes a SystemError of them."""
+    inner = error if isinstance(error, KafkaException) else error.__cause__
+    if not isinstance(inner, KafkaException):
+        raise error
+    said: KafkaError = inner.args[0]
+    return said
+
+
+def _late(took: float, trouble: StreamError) -> StreamUnreachable:
+    """The cluster ends a transaction that lasts too long as if another process had taken over."""
+    return StreamUnreachable(
+        "a transaction lasted longer than the Kafka cluster waits for one",
+        detail=f"It was open for {took:.0f} s. {trouble.detail}",
+        hint="It is tried again. When that does not help, raise `transaction.timeout.ms` in `[stream] options`.",
+    )
