@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.flow.child import history
 from tests.flow.crashes import run_to_end
 from tests.flow.histories import EVENTS, LINES, ORDERS, WIDER
 from tests.services.kafka import Kafka
-from tillstream.change import Batch, Position
+from tillstream.change import Batch, Position, Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.kafka.ledger import last_done
 from tillstream.destinations.memory import MemoryLayer
@@ -119,7 +120,7 @@ def test_each_description_is_told_once(capture: Capture) -> None:
     land(second, 3, batch(changes(WIDER, Row(13, "I", {"name": "d"}))))
 
     described = committed(capture.settings, capture.settings.names.tables)
-    tables = {message.key(): table_from(message.value() or b"") for message in described}
+    tables: dict[Any, Table] = {message.key(): table_from(message.value() or b"") for message in described}
     assert (len(described), list(tables.values())) == (2, [EVENTS, WIDER])
     rows = committed(capture.settings, capture.settings.names.topic(EVENTS))
     assert [tables[dict(message.headers() or [])["till.table"]] for message in rows] == [EVENTS, WIDER, EVENTS, WIDER]
