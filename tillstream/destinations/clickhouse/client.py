@@ -216,7 +216,7 @@ def _translated(text: str, url: str, said: str) -> WarehouseError:
         return WarehouseError(
             f'the warehouse at "{shown(url)}" does not allow this',
             detail=said[:300],
-            hint="Grant that user everything on the databases bronze, mirror, store, facts, live, marts and till.",
+            hint="docs/operate/clickhouse-server.md has the statements that grant it.",
         )
     if _GONE.search(text):
         return WarehouseUnreachable(
