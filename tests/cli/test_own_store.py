@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from pytest import FixtureRequest as Request
 
 from tests.cli.conftest import Start, wait_until_live
-from tests.cli.run_till import eventually, finish, till
+from tests.cli.run_till import eventually, finish, surroundings, till
 from tillstream.simulate.server import EmbeddedPostgres
 
 CREATE = ("--create", "--orders", "100", "--customers", "30", "--products", "20")
@@ -114,6 +116,12 @@ def test_init_says_what_is_wrong_with_the_database(tmp_path: Path) -> None:
     assert answer.status == 1
     assert "✗" in answer.out
     assert 'profile = "none"' in (tmp_path / "till.toml").read_text()
+
+
+def test_a_simulator_that_is_done_ends_well_though_its_parent_is_still_there(server: str) -> None:
+    command = [sys.executable, "-m", "tillstream.cli", "simulate", "--while-stdin-is-open", "--url", server, *CREATE]
+    with subprocess.Popen([*command, "--transactions", "5"], stdin=subprocess.PIPE, env=surroundings()) as simulator:
+        assert simulator.wait(120) == 0
 
 
 def test_simulate_needs_a_store() -> None:

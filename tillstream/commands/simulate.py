@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class _Teller:
 
 
 def _wait_for_end(asked: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Past Python's own buffer: its lock would be held for ever, and an interpreter that ends wants it.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     asked.set()
