@@ -16,7 +16,7 @@ def main() -> None:
     assembly = opened(folder, url)
     with flowing(assembly):
         assembly.supervisor.drain(log_end(url), PATIENCE)
-        report = assembly.verifier.verify()
+        report = assembly.verify()
     print(json.dumps({"tables": len(report.comparisons), "different": len(report.differences)}))
     sys.exit(0 if report.exact else 1)
 

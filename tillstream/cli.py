@@ -60,6 +60,7 @@ def demo(
     customers: options.Customers = 5_000,
     products: options.Products = 500,
     no_browser: options.NoBrowser = False,
+    stream: Annotated[str, typer.Option(help="Send the changes through Kafka: kafka://host:9092.")] = "",
     json: options.Json = False,
 ) -> None:
     """Run a living store, its pipeline and its page; at the end, prove every number."""
@@ -73,6 +74,7 @@ def demo(
         pace=Pace(rate, seed),
         sizes=Sizes(customers, products, orders),
         browser=not no_browser,
+        stream=stream,
     )
     raise typer.Exit(command.demo(wishes, Output(as_json=json)))
 
@@ -96,6 +98,43 @@ def run(dir: options.Folder = options.DEFAULT, duration: options.For = None, jso
     from tillstream.commands import run as command
 
     raise typer.Exit(command.run(dir, duration, Output(as_json=json)))
+
+
+@app.command()
+def capture(
+    dir: options.Folder = options.DEFAULT,
+    duration: options.For = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the operators' page; 0 takes any.")] = 0,
+    json: options.Json = False,
+) -> None:
+    """Bring the store's changes into the stream of till.toml, and nothing else."""
+    from tillstream.commands import capture as command
+
+    raise typer.Exit(command.capture(dir, duration, port, Output(as_json=json)))
+
+
+@app.command()
+def load(dir: options.Folder = options.DEFAULT, duration: options.For = None, json: options.Json = False) -> None:
+    """Bring the stream of till.toml into the warehouse, and serve the page."""
+    from tillstream.commands import load as command
+
+    raise typer.Exit(command.load(dir, duration, Output(as_json=json)))
+
+
+@app.command()
+def serve(dir: options.Folder = options.DEFAULT, duration: options.For = None, json: options.Json = False) -> None:
+    """Serve the page and the endpoint of a warehouse that other processes fill."""
+    from tillstream.commands import serve as command
+
+    raise typer.Exit(command.serve(dir, duration, Output(as_json=json)))
+
+
+@app.command()
+def topics(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+    """Show the topics of the stream: partitions, messages, how long they keep them, how far behind we are."""
+    from tillstream.commands import topics as command
+
+    raise typer.Exit(command.topics(dir, Output(as_json=json)))
 
 
 @app.command()

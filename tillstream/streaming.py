@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 from urllib.parse import unquote, urlsplit
 
 from tillstream.setting import Secret, Url, between, fits, one_of, setting
@@ -17,7 +17,8 @@ SCHEME = "kafka"
 _PORT = 9092
 # Of librdkafka's own settings, those whose value opens something.
 _SECRET = re.compile(r"password|secret|token|key\.pem|jaas|oauthbearer\.config|userinfo|private")
-FORMATS = ("auto", "envelope", "rows", "avro")
+Format = Literal["auto", "envelope", "rows", "avro"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Misfit(ValueError):
@@ -78,7 +79,7 @@ class TopicSettings:
     JSON does not tell, and `table` is the table's full name.
     """
 
-    format: str = "auto"
+    format: Format = "auto"
     key: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     table: str = ""
@@ -163,6 +164,11 @@ class StreamSettings:
     topics: Topics = setting(
         Topics(), 'Topics of others, by name, e.g. [stream.topics."shop.public.orders"]: format, key, columns, table.'
     )
+
+    @property
+    def shown(self) -> str:
+        """The brokers and the store, as they may be printed."""
+        return f"{SCHEME}://{self.bootstrap} store {self.store}"
 
     @property
     def bootstrap(self) -> str:

@@ -83,7 +83,7 @@ def flow(assembly: Assembly, order: dict[str, Any]) -> None:
         if not supervisor.drain(log_end(order["store"]), DRAINED_WITHIN):
             supervisor.raise_failure()
             raise TimeoutError(f"not drained: {supervisor.status()}")
-        report = assembly.verifier.verify()
+        report = assembly.verify()
         last = supervisor.pipeline.ledger.last_done(supervisor.pump.stream)
         answer({"report": report.as_json(), "number": last.number if last else 0})
         supervisor.stop()

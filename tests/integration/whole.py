@@ -10,6 +10,7 @@ import psycopg
 from tests.live.shop import Shop
 from tests.services.models import PROFILE
 from tests.services.postgres import Database
+from tillstream.change import Position
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
 from tillstream.flow.pump import Pump, Watcher
 from tillstream.quality.report import Report
@@ -33,8 +34,7 @@ class Whole:
         self.source = PostgresSource(
             PostgresSettings(database.url, slot=name, publication=name, exclude=excluded), name
         )
-        ledger = ClickHouseLedger(shop.warehouse)
-        self.pump = Pump(self.source, shop.destination, ledger, shop.layer, watcher=watcher or Watcher())
+        self.pump = self._loading(database, shop, watcher or Watcher())
         self.verifier = Verifier(
             database.url,
             shop.warehouse,
@@ -43,7 +43,7 @@ class Whole:
         )
         self._failure: BaseException | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._follow, args=[self.pump], daemon=True)
 
     def start(self) -> None:
         """Pump until `stop`."""
@@ -61,7 +61,7 @@ class Whole:
         row = self.store.execute("select pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
         assert row is not None
         deadline = time.monotonic() + DEADLINE
-        while self.pump.position is None or self.pump.position.lsn < int(row[0]):
+        while self.pump.position is None or not self._landed_before(self.pump.position, int(row[0])):
             if self._failure is not None:
                 raise self._failure
             assert time.monotonic() < deadline, f"at {self.pump.position} of {row[0]}"
@@ -83,8 +83,16 @@ class Whole:
         except psycopg.errors.IntegrityError:
             pass
 
-    def _run(self) -> None:
+    def _loading(self, _database: Database, shop: Shop, watcher: Watcher) -> Pump:
+        """What fills the warehouse."""
+        return Pump(self.source, shop.destination, ClickHouseLedger(shop.warehouse), shop.layer, watcher=watcher)
+
+    def _landed_before(self, position: Position, lsn: int) -> bool:
+        """Whether everything before that position of the store has landed."""
+        return position.lsn >= lsn
+
+    def _follow(self, pump: Pump) -> None:
         try:
-            self.pump.run(self._stop)
+            pump.run(self._stop)
         except BaseException as error:
             self._failure = error

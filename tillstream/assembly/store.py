@@ -58,6 +58,12 @@ def captured_until(url: str, slot: str) -> int:
     )
 
 
+def is_followed(url: str, slot: str) -> bool:
+    """Whether somebody reads the slot now."""
+    sql = "select active::int from pg_replication_slots where slot_name = %s"
+    return bool(_position(url, sql, slot))
+
+
 def _position(url: str, sql: str, *values: str) -> int:
     try:
         with psycopg.connect(url, autocommit=True) as connection:

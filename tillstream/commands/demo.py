@@ -38,6 +38,8 @@ class Wishes:
     pace: Pace
     sizes: Sizes
     browser: bool
+    # The brokers that changes go through; none: straight to the warehouse.
+    stream: str = ""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,8 @@ def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> 
     from tillstream.assembly.whole import assemble
     from tillstream.simulate.server import EmbeddedPostgres
 
-    settings = load(wishes.folder, environment())
+    chosen = {"TILL_STREAM_URL": wishes.stream} if wishes.stream else {}
+    settings = load(wishes.folder, {**environment(), **chosen})
     if settings.source.kind != "demo" and (wishes.folder / "till.toml").exists():
         raise ConfigError(
             f'folder "{wishes.folder}" belongs to a pipeline of your own',
@@ -105,7 +108,7 @@ def _run(wishes: Wishes, output: Output, signals: Signals, outcome: Outcome) -> 
         stack.callback(simulator.stop)
         assembly = assemble(settings, url, what_to_look_at(log_to(form=settings.log.format)))
         supervisor = assembly.supervisor
-        stack.push(lambda kind, *_: supervisor.stop(quick=kind is not None))
+        stack.push(lambda kind, *_: assembly.stop(quick=kind is not None))
         assembly.start()
         outcome.url = supervisor.url
         output.say(f"page: {supervisor.url}", "bold")

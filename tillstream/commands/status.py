@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tillstream.commands.client import Client
 from tillstream.commands.output import Output, grid
 from tillstream.commands.view import milliseconds
-from tillstream.flow.folder import running
+from tillstream.flow.folder import Role, Running, running
 
 
 def status(folder: Path, output: Output) -> int:
     """0 when the flow is well, 1 when nothing runs or the flow is in trouble."""
-    process = running(folder)
-    if process is None:
+    processes = processes_of(folder)
+    if not processes:
         output.say(f'nothing runs in "{folder}"')
         output.say("start it with `till run` or `till demo`")
         output.result({"running": False, "phase": "stopped"})
         return 1
-    client = Client(process)
-    content = client.ask("/api/status")
-    operations = client.ask("/api/operations?history=0")
-    _show(content, operations, process.url, output)
-    output.result({"running": True, "url": process.url, **content, "operations": operations})
-    return 1 if content.get("trouble") else 0
+    found: dict[str, dict[str, Any]] = {}
+    for role, process in processes.items():
+        client = Client(process)
+        content = client.ask("/api/status")
+        operations = client.ask("/api/operations?history=0")
+        if len(processes) > 1:
+            output.say(f"till {role}", "bold")
+        _show(content, operations, process.url, output)
+        found[role] = {"url": process.url, **content, "operations": operations}
+    first, *others = found
+    output.result({"running": True, **found[first], "processes": {name: found[name] for name in others}})
+    return 1 if any(_troubled(each) for each in found.values()) else 0
+
+
+def processes_of(folder: Path) -> dict[Role, Running]:
+    """The processes that work in a folder by what they do, the one that loads first; each once."""
+    found: dict[Role, Running] = {}
+    for role in (Role.LOAD, Role.CAPTURE, Role.SERVE):
+        process = running(folder, role)
+        if process is not None and process.pid not in {other.pid for other in found.values()}:
+            found[role] = process
+    return found
+
+
+def _troubled(content: Mapping[str, Any]) -> bool:
+    return bool(content.get("trouble")) or any(_troubled(part) for part in content.get("parts", {}).values())
 
 
 def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output: Output) -> None:
+    if "phase" not in content:
+        output.show(grid(("", ""), [("state", "serving"), ("page", url), *_stock(operations)]))
+        return
     numbers = content["numbers"]
     rows = [
         ("state", content["phase"] if operations["ready"] else f"{content['phase']}: not ready"),
@@ -39,6 +62,7 @@ def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output:
         ("snapshot", f"{numbers['snapshot_rows']:,} rows since the start"),
         ("changes", f"{numbers['changes']:,} since the start, {numbers['changes_per_second']:,.0f}/s now"),
         ("fresh within", _fresh(operations["freshness"]["all"])),
+        *(row for name, part in content["parts"].items() for row in _part(name, part)),
         *_lag(operations),
         *_stock(operations),
     ]
@@ -50,11 +74,17 @@ def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output:
     for warning in operations["warnings"]:
         output.say(f"look at {warning['subject']}: {warning['message']}", "yellow")
         output.say(f"  hint: {warning['hint']}")
-    if trouble := content.get("trouble"):
+    for trouble in filter(None, [content.get("trouble"), *(part["trouble"] for part in content["parts"].values())]):
         output.say(trouble["message"], "yellow")
         for name in ("detail", "hint"):
             if trouble.get(name):
                 output.say(f"  {name}: {trouble[name]}")
+
+
+def _part(name: str, part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    numbers = part["numbers"]
+    yield name, f"{part['phase']}: {part['source']} to {part['warehouse']}"
+    yield "", f"{numbers['changes']:,} changes since the start, {numbers['changes_per_second']:,.0f}/s now"
 
 
 def _lag(operations: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -62,6 +92,9 @@ def _lag(operations: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if behind["behind_bytes"] is not None:
         seconds = f"{behind['seconds']:.1f} s, " if behind["seconds"] is not None else ""
         yield "behind", f"{seconds}{size(behind['behind_bytes'])} of log"
+    if stream := operations["stream"]:
+        partitions = f"{len(stream['partitions'])} partitions"
+        yield "stream", f"{stream['behind_messages']:,} messages behind in {partitions}"
     if slot := operations["slot"]:
         kept = f", keeps {size(slot['retained_bytes'])} of log" if slot["retained_bytes"] is not None else ""
         yield "slot", f"{slot['name']} is {slot['state']}{kept}"

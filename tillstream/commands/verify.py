@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tillstream.commands.client import Client
 from tillstream.commands.output import Output, grid
-from tillstream.commands.run import store_url
+from tillstream.commands.run import known_store_url, store_url
 from tillstream.commands.signals import orderly
 from tillstream.config import environment, load
 from tillstream.errors import MomentMissed
-from tillstream.flow.folder import hold, running
+from tillstream.flow.folder import Role, hold, running
+from tillstream.settings import Settings
 from tillstream.watch.events import silent
+
+if TYPE_CHECKING:
+    from tillstream.assembly.whole import Assembly
 
 EXACT, DIFFERENT, NOT_COMPARED = 0, 1, 2
 # A pipeline that was stopped for long has to catch up before it can be compared.
@@ -36,11 +41,12 @@ def verify(folder: Path, output: Output, *, repair: bool) -> int:
 def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
     """Nothing runs: bring the pipeline up without a page, let it catch up, compare, and end it."""
     from tillstream.assembly.store import log_end
-    from tillstream.assembly.whole import assemble
 
     settings = load(folder, environment())
-    with orderly(), hold(settings.folder), store_url(settings) as url:
-        assembly = assemble(settings, url, silent)
+    with ExitStack() as stack:
+        stack.enter_context(orderly())
+        stack.enter_context(hold(settings.folder))
+        assembly, url = _assembled(settings, stack)
         supervisor = assembly.supervisor
         try:
             assembly.start()
@@ -51,7 +57,24 @@ def _here(folder: Path, output: Output, *, repair: bool) -> dict[str, Any]:
             output.say("comparing")
             return assembly.verify(repair=repair).as_json()
         finally:
-            supervisor.stop()
+            assembly.stop()
+
+
+def _assembled(settings: Settings, stack: ExitStack) -> tuple[Assembly, str]:
+    """The pipeline, and where the store is. A capture that runs already, here or elsewhere, is left alone."""
+    from tillstream.assembly.store import is_followed
+    from tillstream.assembly.whole import assemble, assemble_load
+
+    if settings.stream.url is None:
+        url = stack.enter_context(store_url(settings))
+        return assemble(settings, url, silent), url
+    if running(settings.folder, Role.CAPTURE) is not None:
+        url = known_store_url(settings)
+        return assemble_load(settings, url, silent), url
+    stack.enter_context(hold(settings.folder, Role.CAPTURE))
+    url = stack.enter_context(store_url(settings))
+    with_capture = not is_followed(url, settings.source.slot)
+    return assemble_load(settings, url, silent, with_capture=with_capture), url
 
 
 def show_report(report: Mapping[str, Any], output: Output) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tillstream.change import Position
+from tillstream.change import Batch, Position
 from tillstream.flow.batcher import Batcher
 from tillstream.ledger import Ledger
 from tillstream.ports import Destination, Layer, Source
@@ -25,6 +25,22 @@ class Service(Protocol):
         ...
 
 
+class NoLayer:
+    """Implements `ports.Layer` where nothing follows what arrives."""
+
+    ready = False
+
+    def stage(self, number: int, batch: Batch) -> None:
+        """Never called: it is not ready."""
+
+    def publish(self, number: int) -> None:
+        """Never called, either."""
+
+    def reconcile(self, number: int) -> int:  # noqa: ARG002  as the port has it
+        """Nothing to mend."""
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The parts of a pipeline, open. `assembly.py` makes real ones."""
@@ -37,6 +53,8 @@ class Pipeline:
     batcher: Batcher = field(default_factory=Batcher)
     # Waits for what has to be there before the first batch is read, unless the event is set.
     ready: Callable[[threading.Event], None] = lambda _stop: None
+    # Called at each start between the snapshot, or what was read before, and the log.
+    caught_up: Callable[[], None] = lambda: None
     # Builds the models that are not there yet; called between the snapshot and the log.
     deploy: Callable[[], None] | None = None
     # Whether everything before a position of the store's log has landed, once the pump is at its position.

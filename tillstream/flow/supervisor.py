@@ -176,7 +176,9 @@ class Supervisor(Watcher):
         self._log(PipelineStopped(self.pulse.total().changes, round(running_for, 1)))
 
     def raise_failure(self) -> None:
-        """Raise what ended the pump, if something did."""
+        """Raise what ended the pump, or one of the parts', if something did."""
+        for part in self.parts.values():
+            part.raise_failure()
         if self.failure is not None:
             raise self.failure
 
@@ -209,6 +211,7 @@ class Supervisor(Watcher):
 
     def _before_stream(self) -> None:
         begun = time.monotonic()
+        self.pipeline.caught_up()
         if not self.live:
             if self.pipeline.deploy is not None:
                 self._state.phase = Phase.DEPLOYING

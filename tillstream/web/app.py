@@ -38,10 +38,11 @@ def create_app(
     """Everything that one port serves.
 
     `live` keeps the page live and must be told of landings; without one the page shows the warehouse
-    as it is. `actions` are what other commands may ask the running process to do. A `public` server
-    answers other machines too, if they bring the token.
+    as it is. Over an engine that keeps nothing there is the operators' page alone. `actions` are what other
+    commands may ask the running process to do. A `public` server answers other machines too, if they bring
+    the token.
     """
-    endpoint = Endpoint(warehouse, token) if warehouse.is_embedded else None
+    endpoint = Endpoint(warehouse, token) if warehouse.folder is not None else None
     live = live or Live(warehouse)
     stock = Stock(warehouse)
     operations = Operations(live, stock)
@@ -70,6 +71,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.endpoint = endpoint
+    app.state.home = "operations.html" if warehouse.keeps_nothing else "page.html"
     app.state.live = live
     app.state.operations = operations
     app.state.token = token
@@ -99,7 +101,7 @@ async def root(request: Request) -> Response:
         if endpoint is None:
             return PlainTextResponse("The warehouse is a server of its own: connect to it.\n", 404)
         return await endpoint.answer(request)
-    return FileResponse(STATIC / "page.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(STATIC / request.app.state.home, headers={"Cache-Control": "no-cache"})
 
 
 async def operations_page(_request: Request) -> Response:

@@ -21,6 +21,8 @@ def reasons(content: Mapping[str, Any]) -> list[str]:
 
 
 def _reasons(content: Mapping[str, Any]) -> Iterator[str]:
+    for name, part in (content.get("parts") or {}).items():
+        yield from (f"{name}: {reason}" for reason in _reasons(part))
     phase = content.get("phase")
     trouble = content.get("trouble") or {}
     if phase == "snapshot":

@@ -31,6 +31,11 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "till_slot_limit_bytes": ("gauge", "Log that the source keeps at most (max_slot_wal_keep_size)."),
     "till_slot_budget_bytes": ("gauge", "Log that may still be written before the slot is lost (safe_wal_size)."),
     "till_slot_state": ("gauge", "1 for the replication slot's state, 0 for the rest."),
+    "till_stream_lag_messages": ("gauge", "Messages of a partition that have not landed, where topics are read."),
+    "till_stream_end_offset": ("gauge", "Where a partition ends for a reader of what is committed."),
+    "till_part_phase": ("gauge", "1 for what another pump of this process is doing, e.g. capture; 0 for the rest."),
+    "till_part_rows_total": ("counter", "Rows that another pump of this process moved, e.g. capture."),
+    "till_part_transactions_total": ("counter", "Transactions that another pump of this process moved."),
     "till_freshness_seconds": ("histogram", "From commit in the source to readable here; each change counts."),
     "till_rollup_freshness_seconds": ("histogram", "The same by the rollup whose numbers the change can move."),
     "till_rollup_freshness_recent_seconds": ("gauge", "The newest minute's 50th, 95th and 99th percentile of it."),
@@ -71,7 +76,8 @@ def render(content: Mapping[str, Any], tally: Tally) -> str:
 
 
 def _lines(content: Mapping[str, Any], tally: Tally) -> Iterator[str]:
-    for name, samples in {**_of_pipeline(content), **_of_warehouse(content), **_of_answers(tally)}.items():
+    of_flow = {**_of_pipeline(content), **_of_stream(content)}
+    for name, samples in {**of_flow, **_of_warehouse(content), **_of_answers(tally)}.items():
         yield from _metric(name, samples)
     yield from _histogram("till_freshness_seconds", [({}, tally.freshness)], FRESHNESS_BOUNDS)
     yield from _histogram("till_rollup_freshness_seconds", _by_rollup(content, tally), FRESHNESS_BOUNDS)
@@ -118,6 +124,21 @@ def _of_pipeline(content: Mapping[str, Any]) -> dict[str, list[Sample]]:
         "till_batches_total": _one(content["batches"]["count"]),
         "till_last_landing_time_seconds": _one(_unix(content["batches"]["last_landed_at"])),
         "till_errors_total": [({"kind": each["kind"]}, each["count"]) for each in content["errors"]],
+    }
+
+
+def _of_stream(content: Mapping[str, Any]) -> dict[str, list[Sample]]:
+    partitions = (content["stream"] or {"partitions": []})["partitions"]
+    labelled = [({"topic": each["topic"], "partition": each["partition"]}, each) for each in partitions]
+    parts = content["parts"].items()
+    return {
+        "till_stream_lag_messages": [(labels, each["behind"]) for labels, each in labelled],
+        "till_stream_end_offset": [(labels, each["end"]) for labels, each in labelled],
+        "till_part_phase": [
+            ({"part": name, "phase": each}, each == part["phase"]) for name, part in parts for each in PHASES
+        ],
+        "till_part_rows_total": [({"part": name}, part["changes"]) for name, part in parts],
+        "till_part_transactions_total": [({"part": name}, part["transactions"]) for name, part in parts],
     }
 
 

@@ -10,6 +10,10 @@ and `reasons`. What is not known is null; sizes are bytes, times are ISO text, d
     trouble         {message, detail, hint, since} or null
     snapshot        {fraction, tables: [{name, rows, expected, fraction}]}
     lag             {seconds, behind_bytes}
+    stream          {behind_messages, partitions: [{topic, partition, behind, end}],
+                    topics: [{topic, behind, partitions}]} or null: what is read from topics
+    parts           {name: {phase, source, warehouse, trouble, changes, changes_per_second, transactions, batches}}:
+                    other pumps of the process, e.g. capture
     slot            {name, state, wal_status, retained_bytes, limit_bytes, budget_bytes, used_fraction} or null
                     limit: max_slot_wal_keep_size; budget: what may still be written before the slot is lost
     freshness       {all: F, page: F, rollups: [F and {name, fact}]} with F = {changes, p50_seconds, p95_seconds,
@@ -70,7 +74,7 @@ class Operations:
         status = self.live.status()
         tally = self.live.tally
         numbers = status.get("numbers") or {}
-        lag = status.get("lag") or {}
+        lag = _lag_of(status)
         now = datetime.now(UTC)
         content = {
             "at": now.isoformat(),
@@ -80,6 +84,8 @@ class Operations:
             "trouble": status.get("trouble"),
             "snapshot": {"fraction": status.get("snapshot_fraction"), "tables": status.get("tables") or []},
             "lag": {"seconds": status.get("lag_seconds"), "behind_bytes": lag.get("behind_bytes")},
+            "stream": _stream(status.get("lag") or {}),
+            "parts": {name: _part(part) for name, part in (status.get("parts") or {}).items()},
             "slot": _slot(lag),
             "freshness": self._freshness(status, tally),
             "throughput": _throughput(numbers, tally),
@@ -104,8 +110,8 @@ class Operations:
     def health(self) -> tuple[bool, list[str], str]:
         """Whether it is ready, why not, and the phase; asks nobody."""
         status = self.live.status()
-        lag = status.get("lag") or {}
-        found = reasons({**status, "slot": _slot(lag), "snapshot": {"fraction": status.get("snapshot_fraction")}})
+        slot = _slot(_lag_of(status))
+        found = reasons({**status, "slot": slot, "snapshot": {"fraction": status.get("snapshot_fraction")}})
         return not found, found, str(status.get("phase") or "serving")
 
     def _freshness(self, status: Mapping[str, Any], tally: Tally) -> dict[str, Any]:
@@ -135,7 +141,7 @@ class Operations:
 
     def _sample(self) -> dict[str, float | None]:
         status = self.live.status()
-        lag = status.get("lag") or {}
+        lag = _lag_of(status)
         fresh = self.live.tally.freshness.recent()
         return {
             "lag_seconds": status.get("lag_seconds"),
@@ -165,6 +171,35 @@ def _quantiles(spread: Spread) -> dict[str, Any]:
         "p95": _rounded(found.p95),
         "p99": _rounded(found.p99),
         "max": _rounded(found.most),
+    }
+
+
+def _lag_of(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The store's log: that of whichever pump reads it."""
+    lags = [each.get("lag") or {} for each in (status, *(status.get("parts") or {}).values())]
+    return next((lag for lag in lags if lag and lag.get("behind_messages") is None), {})
+
+
+def _stream(lag: Mapping[str, Any]) -> dict[str, Any] | None:
+    if lag.get("behind_messages") is None:
+        return None
+    topics: dict[str, dict[str, Any]] = {}
+    for each in lag["partitions"]:
+        topic = topics.setdefault(each["topic"], {"topic": each["topic"], "behind": 0, "partitions": 0})
+        topic["behind"] += each["behind"]
+        topic["partitions"] += 1
+    return {
+        "behind_messages": lag["behind_messages"],
+        "partitions": list(lag["partitions"]),
+        "topics": list(topics.values()),
+    }
+
+
+def _part(status: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = status.get("numbers") or {}
+    return {
+        **{name: status.get(name) for name in ("phase", "source", "warehouse", "trouble")},
+        **{name: numbers.get(name) for name in ("changes", "changes_per_second", "transactions", "batches")},
     }
 
 

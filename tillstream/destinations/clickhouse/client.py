@@ -57,6 +57,11 @@ class Warehouse:
         return self.url.startswith("chdb:")
 
     @property
+    def keeps_nothing(self) -> bool:
+        """True for an engine in memory."""
+        return self.url == IN_MEMORY
+
+    @property
     def folder(self) -> Path | None:
         """Where the embedded engine keeps its data; None for a server and for an engine that keeps nothing."""
         return Path(urlsplit(self.url).path) if self.is_embedded and self.url != IN_MEMORY else None

@@ -131,6 +131,8 @@ def latest(reader: Consumer, topic: str, settings: KafkaSettings, begin: int = 0
         key, value = message.key(), message.value()
         if key is not None and value is not None:
             values[bytes(key)] = bytes(value)
+        elif key is not None:
+            values.pop(bytes(key), None)
 
 
 def record(entry: Entry) -> bytes:
