@@ -115,6 +115,10 @@ class KafkaWorld:
         self._lsn = 1000
         topics.ready(GOODS)
 
+    @property
+    def is_real(self) -> bool:
+        return self._topics.admin is not None
+
     def source(self) -> Source:
         return self._topics.source()
 

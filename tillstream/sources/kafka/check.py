@@ -65,7 +65,7 @@ def _configs(settings: KafkaSettings, topics: list[str]) -> Configs:
     for resource, answer in asked.items():
         try:
             found[resource.name] = {name: entry.value for name, entry in answer.result(PATIENCE).items()}
-        except KafkaException:
+        except (KafkaException, TimeoutError):
             continue
     return found
 

@@ -22,7 +22,7 @@ from tillstream.sources.kafka.messages import Messages
 from tillstream.sources.kafka.pieces import AvroReader, Piece, Refusal, sort
 from tillstream.sources.kafka.refusing import refused, what_is_wrong
 from tillstream.sources.kafka.settings import ReadingSettings
-from tillstream.sources.kafka.taking import Envelopes, Places, envelopes, objects
+from tillstream.sources.kafka.taking import ANY, OURS, Envelopes, Places, envelopes, objects
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -69,21 +69,27 @@ class Decoder:
             pieces += told.pieces
             result.refusals += told.refusals
             foreign.bury(messages, told.tombstones)
-        self._envelopes([piece for piece in pieces if piece.is_envelope], foreign, result)
+        self._ours([piece for piece in pieces if piece.table is not None], result)
+        self._envelopes([piece for piece in pieces if piece.is_envelope and piece.table is None], foreign)
         self._rows([piece for piece in pieces if not piece.is_envelope], foreign)
         result.found += foreign.found()
         result.refusals += foreign.refusals
         return _decoded(result, strangers.remembered())
 
-    def _envelopes(self, pieces: Sequence[Piece], foreign: Foreign, result: _Result) -> None:
-        taken = envelopes(self._engine, _payloads(pieces)) if pieces else None
+    def _ours(self, pieces: Sequence[Piece], result: _Result) -> None:
+        taken = envelopes(self._engine, _payloads(pieces), OURS) if pieces else None
         begin = 0
         for piece in pieces:
             assert taken is not None
-            if piece.table is None:
-                foreign.envelopes(piece, taken, begin)
-            else:
-                result.found += self._ours(piece, taken, begin, result.refusals)
+            result.found += self._described(piece, taken, begin, result.refusals)
+            begin += len(piece.payloads)
+
+    def _envelopes(self, pieces: Sequence[Piece], foreign: Foreign) -> None:
+        taken = envelopes(self._engine, _payloads(pieces), ANY) if pieces else None
+        begin = 0
+        for piece in pieces:
+            assert taken is not None
+            foreign.envelopes(piece, taken, begin)
             begin += len(piece.payloads)
 
     def _rows(self, pieces: Sequence[Piece], foreign: Foreign) -> None:
@@ -94,10 +100,10 @@ class Decoder:
             foreign.rows(piece, taken.take(np.arange(begin, begin + len(piece.payloads))))
             begin += len(piece.payloads)
 
-    def _ours(self, piece: Piece, taken: Envelopes, begin: int, refusals: list[Refusal]) -> Iterator[Found]:
+    def _described(self, piece: Piece, taken: Envelopes, begin: int, refusals: list[Refusal]) -> Iterator[Found]:
         assert piece.table is not None
         table = self._descriptions.table(piece.table)
-        origins, lost = versions.of_envelopes(piece, taken, begin, has_key=True)
+        origins, lost = versions.of_ours(piece, taken, begin)
         good = readable(piece, origins, lost, refusals)
         if not len(good):
             return

@@ -41,9 +41,9 @@ class Messages:
         self.partitions += [message.partition() or 0 for message in found]
         self.offsets += [message.offset() or 0 for message in found]
         self.times += [message.timestamp()[1] for message in found]
-        headers = [message.headers() for message in found]
+        headers: list[Any] = [message.headers() for message in found]
         self.tables += [_table(each) for each in headers]
-        self.moved += [each is not None and _has_moved(each) for each in headers]
+        self.moved += [each is not None and len(each) > 1 and _has_moved(each) for each in headers]
         return sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
 
     def before(self, until: Mapping[Partition, int]) -> Messages:

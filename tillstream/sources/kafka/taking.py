@@ -7,7 +7,7 @@ then columns by arithmetic alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,17 +21,15 @@ from tillstream.ports import Engine
 SEPARATOR = "\x1f"
 Places = NDArray[np.int64]
 
-_SOURCE = {
-    "lsn": "UInt64",
-    "ordinal": "UInt32",
-    "txId": "Int64",
-    "ts_us": "Int64",
+# What an envelope says of where its row is from; a number that is missing is 0. Each word asked for costs time.
+OURS = {"lsn": "UInt64", "ordinal": "UInt32", "txId": "Int64", "ts_us": "Int64"}
+ANY = OURS | {
     "ts_ms": "Int64",
-    "schema": "String",
-    "table": "String",
-    "db": "String",
-    "connector": "String",
-    "file": "String",
+    "schema": "Nullable(String)",
+    "table": "Nullable(String)",
+    "db": "Nullable(String)",
+    "connector": "Nullable(String)",
+    "file": "Nullable(String)",
     "pos": "UInt64",
     "row": "UInt32",
 }
@@ -59,6 +57,15 @@ class Rows:
         if not there.any():
             return pa.nulls(len(place), pa.string())
         return self.cells.take(pa.array(self.starts + place, mask=~there))
+
+    def replaced(self, there: NDArray[np.bool_], others: Rows) -> Rows:
+        """These rows, but for those places, where the others are."""
+        return Rows(
+            [*self.shapes, *others.shapes],
+            np.where(there, others.shape + len(self.shapes), self.shape),
+            pa.concat_arrays([self.cells, others.cells]),
+            np.where(there, others.starts + len(self.cells), self.starts),
+        )
 
     def has(self, name: str) -> NDArray[np.bool_]:
         """Which rows have a value of that name, null or not."""
@@ -88,22 +95,24 @@ class Envelopes:
     partial: bool
 
 
-def envelopes(engine: Engine, values: Sequence[bytes]) -> Envelopes:
-    """Take envelopes apart. What is no JSON has no operation."""
-    source = ", ".join(f"{name} Nullable({kind})" for name, kind in _SOURCE.items())
+def envelopes(engine: Engine, values: Sequence[bytes], said: Mapping[str, str]) -> Envelopes:
+    """Take envelopes apart. What is no JSON has no operation. `said` is what is asked of the source."""
+    source = ", ".join(f"{name} {kind}" for name, kind in said.items())
     shape = f"Tuple(op Nullable(String), source Tuple({source}), before {_ROW}, after {_ROW})"
-    fields = ", ".join(f"x.source.{name} as {name}" for name in _SOURCE)
+    fields = ", ".join(f"x.source.{name} as {name}" for name in said)
     taken = f"select assumeNotNull(value) as value, JSONExtract(value, '{shape}') as x from {{rows}}"
     answer = engine.select(
         f"select x.op as op, {fields}, position(value, '{UNCHANGED}') > 0 as partial,"
-        f" if(op = 'd', x.before, x.after) as found, {_parts('found')}, {_parts('x.before', 'before_')} from ({taken})",
+        f" {_parts('x.after')}, {_parts('x.before', 'before_')} from ({taken})",
         _input(values),
     )
+    op, after, before = _whole(answer.column("op")), _rows(answer, ""), _rows(answer, "before_")
+    left = pc.fill_null(pc.equal(op, "d"), False).to_numpy(zero_copy_only=False)
     return Envelopes(
-        op=_whole(answer.column("op")),
-        source=answer.select(list(_SOURCE)).combine_chunks(),
-        row=_rows(answer, ""),
-        before=_rows(answer, "before_"),
+        op=op,
+        source=answer.select(list(said)).combine_chunks(),
+        row=after.replaced(left, before) if left.any() else after,
+        before=before,
         partial=bool(pc.max(answer.column("partial")).as_py()),
     )
 

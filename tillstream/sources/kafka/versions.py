@@ -46,22 +46,38 @@ def letters_of(op: pa.Array) -> NDArray[np.uint8]:
     return known[encoded.indices.to_numpy()] if len(known) else np.zeros(len(op), np.uint8)
 
 
-def of_envelopes(piece: Piece, found: Envelopes, begin: int, *, has_key: bool) -> tuple[Origins, NDArray[np.bool_]]:
-    """Where each row of a piece stands, and which of them do not say so though they should."""
-    count = len(piece.payloads)
-    source = found.source.slice(begin, count)
-    letters = letters_of(found.op.slice(begin, count))
+def of_ours(piece: Piece, found: Envelopes, begin: int) -> tuple[Origins, NDArray[np.bool_]]:
+    """Where each row of a piece of our own envelopes stands, and which of them do not say so."""
+    source = found.source.slice(begin, len(piece.payloads))
+    lsn = _numbers(source, "lsn")
+    origins = replace(
+        _origins(piece, found, begin, _numbers(source, "ts_us")),
+        lsn=lsn.astype(np.uint64),
+        ordinal=_numbers(source, "ordinal").astype(np.uint32),
+        xid=(_numbers(source, "txId") & 0xFFFFFFFF).astype(np.uint32),
+    )
+    return origins, lsn == 0
+
+
+def _origins(piece: Piece, found: Envelopes, begin: int, at: NDArray[np.int64]) -> Origins:
+    """By the topic, but for the operation and, where the source says it, the time."""
+    letters = letters_of(found.op.slice(begin, len(piece.payloads)))
     places = np.array(piece.places, np.int64)
     if any(piece.messages.moved):
         letters = np.where((letters == _INSERT) & np.array(piece.messages.moved, bool)[places], _UPDATE, letters)
     origins = of_topic(piece.messages, places, letters.astype(np.uint8))
-    at = _numbers(source, "ts_us")
-    at = np.where(at > 0, at, _numbers(source, "ts_ms") * _MILLIS)
+    return replace(origins, at=np.where(at > 0, at, origins.at))
+
+
+def of_envelopes(piece: Piece, found: Envelopes, begin: int, *, has_key: bool) -> tuple[Origins, NDArray[np.bool_]]:
+    """The same for others' envelopes, as far as they say it; lost are those that do not and should."""
+    count = len(piece.payloads)
+    source = found.source.slice(begin, count)
+    micros = _numbers(source, "ts_us")
+    at = np.where(micros > 0, micros, _numbers(source, "ts_ms") * _MILLIS)
     xid = (_numbers(source, "txId") & 0xFFFFFFFF).astype(np.uint32)
-    origins = replace(origins, at=np.where(at > 0, at, origins.at), xid=xid)
-    lsn, ordinal = _numbers(source, "lsn"), _numbers(source, "ordinal")
-    if piece.table is not None:
-        return replace(origins, lsn=lsn.astype(np.uint64), ordinal=ordinal.astype(np.uint32)), lsn == 0
+    origins = replace(_origins(piece, found, begin, at), xid=xid)
+    lsn = _numbers(source, "lsn")
     nothing = np.zeros(count, bool)
     if not has_key:
         return origins, nothing
@@ -112,5 +128,5 @@ def _are(claims: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _numbers(source: pa.Table, name: str) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = pc.fill_null(source.column(name), 0).to_numpy().astype(np.int64)
+    numbers: NDArray[np.int64] = source.column(name).to_numpy().astype(np.int64)
     return numbers
