@@ -33,6 +33,8 @@ class Topics:
         self.admin = admin
         self.engine = engine
         self.sent = 0
+        # Where rows go.
+        self.partition = 0
         self._producer = Producer({"bootstrap.servers": bootstrap, "log_level": 2, "linger.ms": 0})
         self._described: set[str] = set()
 
@@ -108,9 +110,9 @@ class Topics:
             # The row had another key: that is told beside, as Debezium does.
             envelope["before"] = None
             headers["__debezium.oldkey"] = json.dumps({column: before[column] for column in table.key})
-        self.send(topic, envelope, key, headers=headers)
+        self.send(topic, envelope, key, partition=self.partition, headers=headers)
         if op == "d":
-            self.send(topic, None, key, headers=headers)
+            self.send(topic, None, key, partition=self.partition, headers=headers)
 
     def _describe(self, table: Table) -> str:
         name = identity(described(table))
@@ -135,11 +137,11 @@ def mock_cluster() -> Iterator[str]:
     del holder
 
 
-def table(name: str, key: Sequence[str] = ("id",), **columns: str) -> Table:
+def table(called: str, key: Sequence[str] = ("id",), **columns: str) -> Table:
     """A table with columns of these kinds; `id` comes first."""
     kinds = {"id": "int64", **columns}
     return Table(
-        "public", name, tuple(Column(each, ColumnType(kind), kind) for each, kind in kinds.items()), tuple(key)
+        "public", called, tuple(Column(each, ColumnType(kind), kind) for each, kind in kinds.items()), tuple(key)
     )
 
 

@@ -129,8 +129,9 @@ class _Completion:
             return mirrored.values
         before = self.keys[place - 1] if self._moved_here(place) else key
         earlier = self._latest(before, version)
-        if earlier is None and mirrored is not None and mirrored.version > version:
-            # A snapshot read later has the row already; this one will not be seen.
+        since = max(self._current.get(key, (self._emptied_at, None))[0], mirrored.version if mirrored else -1)
+        if earlier is None and since > version:
+            # A newer one is there already, of a snapshot read later or before this one came again: it will not be seen.
             return dict.fromkeys(self.names)
         return earlier
 

@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?")
 _QUOTED = re.compile(r'[\s"\\{},]')
 # As many digits as a numeric can have.
 _EXACT = Context(prec=200_000, Emax=999_999, Emin=-999_999)
+_NO_NUMBERS = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity", "NEGATIVE_INFINITY": "-Infinity"}
 _SPECIAL_NUMBERS = {"Infinity", "-Infinity", "NaN"}
 
 
@@ -59,6 +60,8 @@ def printed(cells: pa.Array, form: str) -> pa.Array:
             return _bool(cells)
         case "z":
             return pc.ascii_rtrim(cells, "Z")
+        case "number":
+            return _number(cells)
         case "iso" | "isotz":
             return _iso(cells, zone="+00" if name == "isotz" else "", trimmed=argument == "trim")
         case "days":
@@ -76,6 +79,13 @@ def printed(cells: pa.Array, form: str) -> pa.Array:
 def _bool(cells: pa.Array) -> pa.Array:
     true, false = pc.equal(cells, "true"), pc.equal(cells, "false")
     return pc.if_else(true, "t", pc.if_else(false, "f", cells))
+
+
+def _number(cells: pa.Array) -> pa.Array:
+    """Decimals as texts, in which Debezium has names of its own for what is no number."""
+    for name, text in _NO_NUMBERS.items():
+        cells = pc.if_else(pc.equal(cells, name), text, cells)
+    return cells
 
 
 def _iso(cells: pa.Array, *, zone: str, trimmed: bool) -> pa.Array:

@@ -158,11 +158,11 @@ def declared_field(name: str, word: str) -> Field:
         if not precision.isdigit() or not (scale or "0").isdigit():
             raise _unknown(name, word)
         type_ = ColumnType("decimal", int(precision), int(scale or 0))
-        return Field(Column(name, type_, word), f"decimal {scale or 0}" if unit == "base64" else "")
+        return Field(Column(name, type_, word), f"decimal {scale or 0}" if unit == "base64" else "number")
     if unit is not None and (kind, unit) not in _UNITS:
         raise _unknown(name, word)
     type_ = ColumnType(kind)
-    form = _UNITS[kind, unit] if unit else form_of(type_)
+    form = _UNITS[kind, unit] if unit else "number" if kind == "decimal" else form_of(type_)
     return Field(Column(name, type_, word), f"{form} trim" if form in ("iso", "isotz") else form)
 
 
