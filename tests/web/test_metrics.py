@@ -15,9 +15,21 @@ from tillstream.ledger import Landing
 from tillstream.web.metrics import METRICS
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9.e+-]+|\+Inf)')
-UNITS = ("_seconds", "_bytes", "_total", "_ratio", "_rows", "_parts", "_values", "_viewers", "_fds")
+UNITS = (
+    "_seconds",
+    "_bytes",
+    "_total",
+    "_ratio",
+    "_rows",
+    "_parts",
+    "_values",
+    "_viewers",
+    "_fds",
+    "_messages",
+    "_offset",
+)
 WITHOUT_UNIT = {"till_info", "till_ready", "till_phase", "till_slot_state", "till_verified_exact",
-                "till_changes_per_second"}  # fmt: skip
+                "till_changes_per_second", "till_part_phase"}  # fmt: skip
 
 Samples = dict[tuple[str, str], float]
 
@@ -84,6 +96,9 @@ def test_every_metric_is_well_formed_and_explained(busy: Shop) -> None:
     busy.live.tally.landed(
         Landing("shop", 8, Position(100), {"orders": 1}, 1, now, now, now, {"orders": {"D": 1}}, 0.1)
     )
+    capture = {"phase": "live", "lag": busy.status["lag"], "numbers": {"changes": 5, "transactions": 2}}
+    partitions = [{"topic": "shop.public.orders", "partition": 1, "behind": 3, "end": 9}]
+    busy.status |= {"parts": {"capture": capture}, "lag": {"behind_messages": 3, "partitions": partitions}}
     httpx.post(busy.url, content="select broken")
     busy.live.freshness = {"freshness_p50_ms": 20.0, "freshness_p95_ms": 30.0, "freshness_p99_ms": 40.0}
     busy.status["numbers"]["last_landed_at"] = datetime.now(UTC).isoformat()
@@ -94,6 +109,8 @@ def test_every_metric_is_well_formed_and_explained(busy: Shop) -> None:
         assert name.endswith(UNITS) or name in WITHOUT_UNIT, name
     assert samples["till_info", 'version="0.1.0",source="shop",warehouse="chdb:///a\\"b\\\\c"'] == 1
     assert samples["till_http_requests_total", 'route="endpoint",code="404"'] == 1
+    assert samples["till_stream_lag_messages", 'topic="shop.public.orders",partition="1"'] == 3
+    assert samples["till_part_rows_total", 'part="capture"'] == 5
 
 
 def test_histograms_add_up(busy: Shop) -> None:

@@ -81,6 +81,23 @@ def test_readiness_has_reasons(shop: Shop) -> None:
     assert health() == (503, ['replication slot "tillstream" is lost'])
 
 
+def test_both_pumps_of_a_stream_count(shop: Shop) -> None:
+    trouble = {"message": "no connection", "detail": "", "hint": ""}
+    slot = {"slot": "tillstream", "slot_state": "active", "behind_bytes": 7, "retained_bytes": 9}
+    partitions = [{"topic": "shop.public.orders", "partition": each, "behind": 2, "end": 9} for each in (0, 1)]
+    shop.status |= {
+        "phase": "live", "lag": {"behind_messages": 4, "partitions": partitions},
+        "parts": {"capture": {"phase": "trouble", "trouble": trouble, "lag": slot, "numbers": {"changes": 5}}},
+    }  # fmt: skip
+    content = operations(shop)
+    assert content["stream"]["topics"] == [{"topic": "shop.public.orders", "behind": 4, "partitions": 2}]
+    assert (content["slot"]["name"], content["lag"]["behind_bytes"]) == ("tillstream", 7)
+    assert content["parts"]["capture"]["changes"] == 5
+    assert content["reasons"] == ["capture: the flow waits: no connection"]
+    shop.status["parts"]["capture"] |= {"phase": "live", "trouble": None}
+    assert httpx.get(f"{shop.url}/healthz").status_code == 200
+
+
 def test_errors_requests_and_verifications_are_counted(shop: Shop) -> None:
     shop.live.tally.troubled(SourceUnreachable("gone"))
     shop.live.tally.troubled(SourceUnreachable("gone"))

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tillstream.assembly.inside import Inside
 from tillstream.assembly.store import captured_until
-from tillstream.change import Position
+from tillstream.change import Position, Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.workbench import Workbench
+from tillstream.destinations.kafka.check import findings as findings_of_writing
 from tillstream.destinations.kafka.ledger import KafkaLedger, last_done
 from tillstream.errors import Retry, TillError
 from tillstream.flow.pump import Pump
 from tillstream.kafka.anew import forget
 from tillstream.kafka.connection import KafkaSettings
 from tillstream.ledger import Entry, Landing, Ledger
-from tillstream.ports import Engine, Source
+from tillstream.ports import Engine, Finding, Source
 from tillstream.setting import Url
 from tillstream.settings import Settings
+from tillstream.sources.kafka.check import findings as findings_of_topics
 from tillstream.sources.kafka.crossing import crossing, includes, place_of, reach
 from tillstream.sources.kafka.settings import ReadingSettings
 from tillstream.sources.kafka.source import KafkaSource
@@ -109,6 +111,20 @@ def await_capture(settings: Settings, source: str, ledger: Ledger, stop: threadi
             if error.retry is Retry.NEVER:
                 raise
         stop.wait(1.0)
+
+
+def check_reading(settings: Settings) -> list[Finding]:
+    """What there is to say of the cluster and its topics."""
+    found = findings_of_topics(kafka_settings(settings), followed_by(settings), {})
+    if settings.source.kind == "kafka":
+        return found
+    # Our own are made when there is something to write.
+    return [finding for finding in found if finding.ok or finding.subject != "topics"]
+
+
+def check_writing(settings: Settings, tables: Sequence[Table]) -> list[Finding]:
+    """What there is to say of writing the store's tables into topics."""
+    return findings_of_writing(kafka_settings(settings), tables)
 
 
 def load_anew(settings: Settings, inside: Inside, topics: KafkaSource) -> list[str]:

@@ -119,8 +119,10 @@ def assemble_load(
     put.supervisor.pump.advance_before = meeting.advance(put.supervisor.pump)
     if with_capture:
         put.supervisor.parts["capture"] = open_capture(settings, url, engine, put.log, None)
+    # The store is for whoever captures to look at.
+    sources = [*(part.pipeline.source for part in put.supervisor.parts.values()), topics]
     return _assembly(
-        settings, put, [store, topics], _verifier(url, store, put), lambda: both_anew(settings, inside, topics, store)
+        settings, put, sources, _verifier(url, store, put), lambda: both_anew(settings, inside, topics, store)
     )
 
 

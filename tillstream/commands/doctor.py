@@ -6,16 +6,18 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tillstream.commands.client import Client
 from tillstream.commands.findings import checked_source, failed, show_groups
 from tillstream.commands.output import Output
+from tillstream.commands.run import known_store_url
 from tillstream.config import environment, load
 from tillstream.errors import TillError
-from tillstream.flow.folder import Running, hold, running
+from tillstream.flow.folder import Role, Running, hold, running
 from tillstream.ports import Finding
 from tillstream.settings import Settings
 from tillstream.watch.thresholds import GIB, LEAST_FREE_BYTES
@@ -39,6 +41,8 @@ def doctor(folder: Path, output: Output) -> int:
     else:
         groups["settings"] = [Finding("settings", True, _origin(folder))]
         groups |= _of_process(process) if process else _of_folder(settings)
+        if settings.stream.url is not None:
+            groups |= _of_stream(settings, is_read=process is not None)
     show_groups(groups, output)
     wrong = sum(not finding.ok for found in groups.values() for finding in found)
     output.say(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
@@ -73,19 +77,59 @@ def _of_process(process: Running) -> Groups:
     try:
         client = Client(process)
         status = client.ask("/api/status")
-        answer = client.query("select version()", "TabSeparated", {}).decode().strip()
+        served = str(status.get("warehouse", "")).startswith("chdb")
+        answer = client.query("select version()", "TabSeparated", {}).decode().strip() if served else ""
     except TillError as error:
         return {"pipeline": [failed(f"process {process.pid}", error)]}
-    trouble = status.get("trouble") or {}
     findings = [
         Finding("process", True, f"{process.pid} since {process.started_at}, page {process.url}"),
-        Finding("endpoint", True, f"answers, ClickHouse {answer}"),
-        Finding("flow", not trouble, trouble.get("message") or status["phase"], trouble.get("hint", "")),
+        *([Finding("endpoint", True, f"answers, ClickHouse {answer}")] if served else []),
+        *_flow(status),
     ]
     if (lag := status.get("lag")) and lag["retained_bytes"] is not None:
         findings.append(_retained(lag["retained_bytes"], lag["budget_bytes"]))
-    source = _caught("source", lambda: [Finding(**each) for each in client.act("check", {})["findings"]])
+    source = _caught("source", lambda: _checked(client))
     return {"pipeline": findings + _caught("operations", lambda: _warned(client)), "source": source}
+
+
+def _of_stream(settings: Settings, *, is_read: bool) -> Groups:
+    """The cluster, unless a process that reads it has told of it, and the capture that works in the folder."""
+    from tillstream.assembly.stream import check_reading
+
+    groups: Groups = {"stream": [] if is_read else _caught("stream", lambda: check_reading(settings))}
+    capture = running(settings.folder, Role.CAPTURE)
+    if capture is not None and capture.url:
+        groups["capture"] = [
+            Finding("process", True, f"{capture.pid}, page {capture.url}"),
+            *_caught("flow", lambda: _flow(Client(capture).ask("/api/status"))),
+            *_caught("source", lambda: _checked(Client(capture))),
+        ]
+    if settings.source.kind == "postgres" or capture is not None:
+        groups["stream"] += _caught("writing", lambda: _writing(settings))
+    return groups
+
+
+def _writing(settings: Settings) -> list[Finding]:
+    from tillstream.assembly.store import open_source
+    from tillstream.assembly.stream import check_writing
+
+    url = known_store_url(settings)
+    if not url:
+        return []
+    source = open_source(settings, url)
+    try:
+        return check_writing(settings, source.tables())
+    finally:
+        source.close()
+
+
+def _checked(client: Client) -> list[Finding]:
+    return [Finding(**each) for each in client.act("check", {})["findings"]]
+
+
+def _flow(status: Mapping[str, Any]) -> list[Finding]:
+    trouble = status.get("trouble") or {}
+    return [Finding("flow", not trouble, trouble.get("message") or status["phase"], trouble.get("hint", ""))]
 
 
 def _warned(client: Client) -> list[Finding]:
@@ -110,6 +154,8 @@ def _of_folder(settings: Settings) -> Groups:
         warehouse = _caught("warehouse", lambda: _warehouse(settings))
     if settings.source.kind == "demo":
         source = [Finding("source", True, "the demo store of this folder; not running")]
+    elif not known_store_url(settings) and settings.stream.url is not None:
+        source = [Finding("source", True, "not known here: `till verify` can't compare with it")]
     else:
         source = checked_source(settings)
         source += _profile(settings) if all(each.subject != "source" for each in source) else []

@@ -48,6 +48,7 @@ function show(now) {
   past(now);
   rollups(now.freshness);
   changes(now.throughput);
+  topics(now);
   verifications(now.verifications);
   quarantine(now.quarantine);
   events(now.events);
@@ -56,7 +57,8 @@ function show(now) {
   byId("foot-process").textContent = [`tillstream ${now.version}`, now.warehouse ?? "", now.pid ? `process ${now.pid}` : "", now.uptime_seconds ? `up ${seconds(now.uptime_seconds)}` : "", `${seconds(now.process.cpu_seconds)} of processor time`, `${whole(now.process.open_files)} open files`].filter(Boolean).join(" · ");
 }
 
-function trouble({ trouble: what, reasons, phase }) {
+function trouble({ trouble: own, parts, reasons, phase }) {
+  const what = own ?? Object.values(parts).map((part) => part.trouble).find(Boolean);
   const snapshot = phase === "snapshot" || phase === "deploying models" || phase === "starting";
   byId("trouble").hidden = !what && (reasons.length === 0 || snapshot);
   write("trouble-title", what?.message ?? reasons.join("; "));
@@ -129,6 +131,19 @@ function fill(id, columns, rows, none) {
       children: columns.map(([, value, isNumber]) => make("td", { className: isNumber ? "number" : "", children: [value(row)] })),
     })) }),
   );
+}
+
+/** What is read from topics, and the pump of this process that writes them, if one does. */
+function topics({ stream, parts }) {
+  byId("stream-card").hidden = !stream;
+  if (!stream) return;
+  const capture = parts.capture ? ` · capture: ${parts.capture.phase}, ${whole(parts.capture.changes)} changes, ${whole(parts.capture.changes_per_second)} a second` : "";
+  write("stream-sub", `${whole(stream.behind_messages)} messages have not landed${capture}`);
+  fill("stream", [
+    ["Topic", (row) => row.topic, false],
+    ["Partitions", (row) => whole(row.partitions), true],
+    ["Behind", (row) => whole(row.behind), true],
+  ], stream.topics, "no topic yet");
 }
 
 function rollups({ rollups: found }) {
