@@ -18,7 +18,6 @@ from urllib.parse import urlencode, urlsplit
 
 from benchmarks.measure import ROOT
 from tillstream.flow.folder import Running, running
-from tillstream.web.panels import INLINE_VIEWS
 
 PATIENCE = 300.0
 
@@ -39,13 +38,12 @@ class Product:
         return found
 
     def panels(self) -> dict[str, str]:
-        """The query of each panel of the page, by name, with the settings that the page asks it with."""
-        found = json.loads(self._send("GET", "/api/panels", b""))
-        return {panel["name"]: f"{panel['sql']}\nsettings {INLINE_VIEWS}" for panel in found}
+        """The query of each panel of the page, by name."""
+        return {panel["name"]: panel["sql"] for panel in json.loads(self._send("GET", "/api/panels", b""))}
 
-    def ask(self, sql: str, **parameters: str) -> bytes:
-        """The answer of the ClickHouse endpoint, as JSON lines."""
-        names = {f"param_{name}": value for name, value in parameters.items()}
+    def ask(self, sql: str, *settings: str, **parameters: str) -> bytes:
+        """The answer of the ClickHouse endpoint, as JSON lines; the settings are switched on."""
+        names = {**dict.fromkeys(settings, "1"), **{f"param_{name}": value for name, value in parameters.items()}}
         return self._send("POST", f"/?{urlencode({**names, 'default_format': 'JSONEachRow'})}", sql.encode())
 
     def number(self, sql: str) -> float:
