@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-import pyarrow as pa
-
 from tillstream.change import Column, ColumnType, Table
 from tillstream.ports import Engine
 from tillstream.sources.kafka.cells import form_of
 from tillstream.sources.kafka.fields import Field
+from tillstream.sources.kafka.taking import as_input
 
 Kinds = Mapping[str, frozenset[str]]
 
@@ -38,13 +37,12 @@ _WIDENING = {
 
 def kinds_of(engine: Engine, payloads: Sequence[bytes], members: Sequence[str]) -> Kinds:
     """The kinds of values by column, in all the objects that stand there under those names; none: the messages."""
-    values = pa.table({"value": pa.array(payloads, pa.binary())})
     objects = [f"JSONExtractKeysAndValuesRaw(assumeNotNull(value), '{member}')" for member in members]
     pairs = f"arrayConcat({', '.join(objects)})" if objects else "JSONExtractKeysAndValuesRaw(assumeNotNull(value))"
     answer = engine.select(
         f"select pair.1 as name, groupUniqArray({_KIND}) as kinds"
         f" from (select arrayJoin({pairs}) as pair from {{rows}}) group by name order by name",
-        values,
+        as_input(payloads),
     )
     names, kinds = answer.column("name").to_pylist(), answer.column("kinds").to_pylist()
     return {name: frozenset(found) - {"null"} for name, found in zip(names, kinds, strict=True)}

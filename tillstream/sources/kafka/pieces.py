@@ -64,7 +64,19 @@ def sort(messages: Messages, settings: TopicSettings | None, avro: AvroReader | 
     if len(ours) == 1 and None not in messages.tables and None not in messages.values:
         (table,) = ours
         return Sorted([_all_of(messages, table)])
+    if avro is not None:
+        messages.keys = [_readable_key(messages.topic, key, avro) for key in messages.keys]
     return _Sorting(messages, settings or TopicSettings(), avro).sorted()
+
+
+def _readable_key(topic: str, key: bytes | None, avro: AvroReader) -> bytes | None:
+    """A key as JSON; what can't be read stays as it is."""
+    if key is None or not key.startswith(_AVRO):
+        return key
+    try:
+        return avro.read(topic, key)[0]
+    except ValueError:
+        return key
 
 
 def _all_of(messages: Messages, table: str | None) -> Piece:

@@ -12,13 +12,16 @@ from uuid import UUID
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from tillstream.errors import StreamUnreachable
 from tillstream.sources.kafka.fields import Schema, schema_of
 from tillstream.sources.kafka.pieces import AvroReader
 from tillstream.sources.kafka.settings import ReadingSettings
 
 _ID_BYTES = slice(1, 5)
+_NOT_FOUND = 404
 _PLAIN = {"int": "int32", "long": "int64"}
 # Avro's own names for what Connect calls otherwise; their values come as Python's and are printed as texts.
 _LOGICAL = {
@@ -35,7 +38,9 @@ _LOGICAL = {
 
 def reader_of(reading: ReadingSettings) -> AvroReader | None:
     """A reader by the settings' registry; None without one."""
-    return Registry(SchemaRegistryClient(dict(reading.registry))) if reading.registry else None
+    if not reading.registry:
+        return None
+    return Registry(SchemaRegistryClient.new_client(dict(reading.registry)))
 
 
 class Registry:
@@ -49,19 +54,39 @@ class Registry:
     def read(self, topic: str, value: bytes) -> tuple[bytes, Schema]:
         """The message as JSON, and its schema. ValueError when it can't be read."""
         identifier = int.from_bytes(value[_ID_BYTES], "big")
+        schema = self._schemas.get(identifier)
+        if schema is None:
+            schema = self._schemas[identifier] = self._schema(identifier)
         try:
             tree = self._read(value, SerializationContext(topic, MessageField.VALUE))
-            schema = self._schemas.get(identifier)
-            if schema is None:
-                schema = self._schemas[identifier] = self._schema(identifier)
         except Exception as error:
             # The library and those below it raise whatever they like for bytes that are not what they should be.
             raise ValueError(f"it can't be read by schema {identifier}: {type(error).__name__}") from error
         return json.dumps(tree, default=_text, ensure_ascii=False).encode(), schema
 
     def _schema(self, identifier: int) -> Schema:
-        written = self._client.get_schema(identifier).schema_str or "{}"
-        return schema_of(_connect(json.loads(written), {}))
+        """The schema of that id. ValueError when there is none; a registry that does not answer heals."""
+        try:
+            written = self._client.get_schema(identifier).schema_str or "{}"
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                raise ValueError(f"the registry has no schema {identifier}") from error
+            raise _unreachable(str(error)) from error
+        except Exception as error:
+            # What carries the question fails in ways of its own.
+            raise _unreachable(f"{type(error).__name__}: {error}") from error
+        try:
+            return schema_of(_connect(json.loads(written), {}))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"schema {identifier} is not one of Avro records") from error
+
+
+def _unreachable(said: str) -> StreamUnreachable:
+    return StreamUnreachable(
+        "no answer from the schema registry",
+        detail=said,
+        hint="Is it running, and is `[stream] registry` its address? It is tried again.",
+    )
 
 
 def _connect(avro: Any, named: dict[str, Any]) -> dict[str, Any]:
