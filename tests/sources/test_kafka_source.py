@@ -160,6 +160,24 @@ def test_batches_of_several_partitions_read_again_as_one_are_the_same(topics: To
     assert digest(again) == digest(whole)
 
 
+def test_what_capture_writes_in_its_snapshot_is_ours(topics: Topics) -> None:
+    """Models are deployed once at the end of the snapshot, not in the middle of capture's own."""
+    topics.make(topics.settings.names.progress)
+    topics.ready(GOODS)
+    progress = topics.settings.names.progress
+    fill(topics, 1)
+    topics.send(progress, {"number": 1, "lsn": 0, "ordinal": 1, "state": ""}, b"postgres")
+    with opened(topics) as source, closing(cast(Any, source.read(None))) as reading:
+        first = next(batch for batch in reading if batch.changes)
+        assert first.is_snapshot
+        fill(topics, 2)
+        second = next(batch for batch in reading if batch.changes)
+        assert second.is_snapshot
+        topics.send(progress, {"number": 2, "lsn": 7, "ordinal": 1, "state": ""}, b"postgres")
+        last = next(batch for batch in reading if not batch.is_snapshot)
+        assert last.position.lsn == topics.end
+
+
 def test_a_compacted_topic_gives_what_it_still_has(topics: Topics) -> None:
     """Offsets that are missing are no loss where the newest of each key is kept."""
     topics.make(topics.topic("plain"))

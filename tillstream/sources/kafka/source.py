@@ -12,6 +12,7 @@ from tillstream.errors import StreamUnreachable
 from tillstream.kafka.connection import KafkaSettings
 from tillstream.ports import Engine, Finding, SourceLag
 from tillstream.sources.kafka.asking import Asking
+from tillstream.sources.kafka.capturing import Capturing
 from tillstream.sources.kafka.check import findings
 from tillstream.sources.kafka.decode import Decoded, Decoder
 from tillstream.sources.kafka.descriptions import Descriptions
@@ -104,9 +105,10 @@ class KafkaSource:
         place = self._begin(session) if after is None else place_from(after)
         self._require(session, place)
         session.assign(place.offsets)
+        capturing = Capturing(self.settings)
         looked_at, told = time.monotonic(), self._acknowledged
         while not self._stopped.is_set():
-            if place.until is not None and place.caught_up:
+            if place.until is not None and place.caught_up and capturing.is_done():
                 place = replace(place, until=None)
                 batch = Batch(position, place.position(0), ())
             else:
