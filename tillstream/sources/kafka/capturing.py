@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import closing
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from tillstream.kafka.connection import PATIENCE, KafkaSettings, translated
 from tillstream.sources.kafka.session import consumer_of
@@ -37,19 +37,23 @@ class Capturing:
     def _newest(self) -> tuple[int, int]:
         """Offset and log position of the newest record; an offset below zero when there is none."""
         topic = self._settings.names.progress
-        newest = (-1, 0)
         with closing(consumer_of(self._settings, "progress")) as consumer, translated(self._settings):
             found = consumer.list_topics(topic, timeout=PATIENCE).topics[topic]
             if found.error is not None:
-                return newest
+                return -1, 0
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE)
             place = max(low, high - _LOOK_BACK)
             consumer.assign([TopicPartition(topic, 0, place)])
-            give_up_at = time.monotonic() + PATIENCE
-            while place < high and time.monotonic() < give_up_at:
-                for message in consumer.consume(_LOOK_BACK, 1.0):
-                    offset, value = message.offset() or 0, message.value()
-                    place = max(place, offset + (message.error() is None))
-                    if message.error() is None and value is not None:
-                        newest = (offset, int(json.loads(value)["lsn"]))
-        return newest
+            return _last_record(consumer, high)
+
+
+def _last_record(consumer: Consumer, end: int) -> tuple[int, int]:
+    place, newest = -1, (-1, 0)
+    give_up_at = time.monotonic() + PATIENCE
+    while place < end and time.monotonic() < give_up_at:
+        for message in consumer.consume(_LOOK_BACK, 1.0):
+            offset, value, is_record = message.offset() or 0, message.value(), message.error() is None
+            place = max(place, offset + is_record)
+            if is_record and value is not None:
+                newest = (offset, int(json.loads(value)["lsn"]))
+    return newest
