@@ -62,7 +62,7 @@ def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output:
         ("snapshot", f"{numbers['snapshot_rows']:,} rows since the start"),
         ("changes", f"{numbers['changes']:,} since the start, {numbers['changes_per_second']:,.0f}/s now"),
         ("fresh within", _fresh(operations["freshness"]["all"])),
-        *(row for name, part in content["parts"].items() for row in _part(name, part)),
+        *(row for name, part in content.get("parts", {}).items() for row in _part(name, part)),
         *_lag(operations),
         *_stock(operations),
     ]
@@ -74,7 +74,9 @@ def _show(content: dict[str, Any], operations: dict[str, Any], url: str, output:
     for warning in operations["warnings"]:
         output.say(f"look at {warning['subject']}: {warning['message']}", "yellow")
         output.say(f"  hint: {warning['hint']}")
-    for trouble in filter(None, [content.get("trouble"), *(part["trouble"] for part in content["parts"].values())]):
+    for trouble in filter(
+        None, [content.get("trouble"), *(part["trouble"] for part in content.get("parts", {}).values())]
+    ):
         output.say(trouble["message"], "yellow")
         for name in ("detail", "hint"):
             if trouble.get(name):
