@@ -122,6 +122,14 @@ def load(dir: options.Folder = options.DEFAULT, duration: options.For = None, js
 
 
 @app.command()
+def live(dir: options.Folder = options.DEFAULT, duration: options.For = None, json: options.Json = False) -> None:
+    """Do a share of the live step for loaders that share lanes: facts and rollups follow what they land."""
+    from tillstream.commands import lanes as command
+
+    raise typer.Exit(command.live(dir, duration, Output(as_json=json)))
+
+
+@app.command()
 def serve(dir: options.Folder = options.DEFAULT, duration: options.For = None, json: options.Json = False) -> None:
     """Serve the page and the endpoint of a warehouse that other processes fill."""
     from tillstream.commands import serve as command

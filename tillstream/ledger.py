@@ -115,6 +115,18 @@ class Ledger(Protocol):
         ...
 
 
+def complete(stream: str) -> str:
+    """The stream whose only batch, without rows, says that the snapshot of `stream` is behind it."""
+    return f"{stream}:complete"
+
+
+def mark_complete(ledger: Ledger, stream: str) -> None:
+    """Note that a snapshot is behind us: a store in which nothing happens would not tell otherwise."""
+    entry = Entry(complete(stream), 1, None, Position(1), {}, "")
+    ledger.intend(entry)
+    ledger.done(entry, Landing(entry.stream, entry.number, entry.position))
+
+
 class SharedLedger(Ledger, Protocol):
     """A ledger that several processes keep together, each its own streams."""
 

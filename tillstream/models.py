@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,9 +139,9 @@ def deploy(project: Project, layer: LiveLayer, *, full_refresh: bool = False) ->
 
     While the layer is not ready, batches pass it by, so facts from before are made anew then.
     """
-    passed_by = not layer.ready
+    passed_by, fingerprint = not layer.ready, project.fingerprint()
     layer.forget()
-    layer.adopt(project.deploy(full_refresh=full_refresh or passed_by))
+    layer.adopt(replace(project.deploy(full_refresh=full_refresh or passed_by), fingerprint=fingerprint))
 
 
 def definitions_in(manifest: Mapping[str, Any]) -> Definitions:

@@ -8,7 +8,7 @@ from tests.integration.whole import DEADLINE, Whole
 from tests.live.shop import Shop
 from tests.services.kafka import Kafka
 from tests.services.postgres import Database
-from tillstream.assembly.stream import Meeting, mark_complete
+from tillstream.assembly.stream import Meeting
 from tillstream.change import Position
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger
 from tillstream.destinations.clickhouse.workbench import Workbench
@@ -18,6 +18,7 @@ from tillstream.destinations.kafka.producing import Producing
 from tillstream.flow.pipeline import NoLayer
 from tillstream.flow.pump import Pump, Watcher
 from tillstream.kafka.connection import KafkaSettings
+from tillstream.ledger import mark_complete
 from tillstream.sources.kafka.source import KafkaSource
 from tillstream.sources.kafka.topics import Followed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tillstream.assembly.store import open_source
-from tillstream.assembly.stream import kafka_settings, mark_complete
+from tillstream.assembly.stream import kafka_settings
 from tillstream.destinations.kafka.destination import KafkaDestination
 from tillstream.destinations.kafka.ledger import KafkaLedger
 from tillstream.destinations.kafka.producing import Producing
@@ -13,6 +13,7 @@ from tillstream.flow.batcher import Batcher
 from tillstream.flow.folder import Role
 from tillstream.flow.pipeline import NoLayer, Pipeline
 from tillstream.flow.supervisor import Supervisor
+from tillstream.ledger import mark_complete
 from tillstream.ports import Engine
 from tillstream.settings import Settings
 from tillstream.watch.events import Log

@@ -35,7 +35,7 @@ class Inside:
 
     def deploy(self, settings: Settings, source: Source, page: str, token: str) -> None:
         """Make room for tables without rows, and let dbt build the models that are not there."""
-        self._make_room(source)
+        make_room(self.warehouse, source, self.destination)
         if self.profile.views:
             _deploy(project_of(settings, page, token, self.url), self.layer)
 
@@ -47,12 +47,13 @@ class Inside:
             self.destination.renew(table)
         return [table.full_name for table in tables]
 
-    def _make_room(self, source: Source) -> None:
-        """A table without rows has none to make it known by, and models and people ask for it all the same."""
-        known = {name for (name,) in self.warehouse.rows("select name from system.tables where database = 'mirror'")}
-        for table in source.tables():
-            if table.warehouse_name not in known:
-                self.destination.ensure(table)
+
+def make_room(warehouse: Warehouse, source: Source, destination: ClickHouseDestination) -> None:
+    """A table without rows has none to make it known by, and models and people ask for it all the same."""
+    known = {name for (name,) in warehouse.rows("select name from system.tables where database = 'mirror'")}
+    for table in source.tables():
+        if table.warehouse_name not in known:
+            destination.ensure(table)
 
 
 def open_inside(settings: Settings, stream: str, url: str = "") -> Inside:
@@ -81,10 +82,5 @@ def _endpoint(warehouse_url: str, page: str, token: str) -> Endpoint:
 
 def _deploy(project: Project, layer: LiveLayer) -> None:
     """Let dbt build the models, unless the very same ones are there."""
-    mark = project.folder / "deployed"
-    wanted = project.fingerprint()
-    if layer.ready and mark.is_file() and mark.read_text() == wanted:
-        return
-    mark.unlink(missing_ok=True)
-    deploy(project, layer)
-    mark.write_text(wanted)
+    if not (layer.ready and layer.definitions.fingerprint == project.fingerprint()):
+        deploy(project, layer)

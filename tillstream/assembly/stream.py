@@ -14,12 +14,12 @@ from tillstream.change import Position, Table
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.workbench import Workbench
 from tillstream.destinations.kafka.check import findings as findings_of_writing
-from tillstream.destinations.kafka.ledger import KafkaLedger, last_done
+from tillstream.destinations.kafka.ledger import last_done
 from tillstream.errors import Retry, TillError
 from tillstream.flow.pump import Pump
 from tillstream.kafka.anew import forget
 from tillstream.kafka.connection import KafkaSettings
-from tillstream.ledger import Entry, Landing, Ledger
+from tillstream.ledger import Ledger, complete
 from tillstream.ports import Engine, Finding, Source
 from tillstream.setting import Url
 from tillstream.settings import Settings
@@ -67,9 +67,9 @@ def open_topics(settings: Settings, engine: Engine) -> KafkaSource:
     return KafkaSource(kafka_settings(settings), engine, reading_settings(settings))
 
 
-def stream_name(settings: Settings) -> str:
-    """What the ledger calls what is loaded."""
-    return f"kafka:{settings.stream.store}:0"
+def stream_name(settings: Settings, lane: int = 0) -> str:
+    """What the ledger calls what is loaded in a lane."""
+    return f"kafka:{settings.stream.store}:{lane}"
 
 
 def followed_by(settings: Settings) -> Followed:
@@ -77,31 +77,20 @@ def followed_by(settings: Settings) -> Followed:
     return Followed(kafka_settings(settings), tuple(settings.stream.topics))
 
 
-def mark_complete(ledger: KafkaLedger, source: str) -> None:
-    """Note that the snapshot is in the topics: a store in which nothing happens would not tell otherwise."""
-    entry = Entry(_complete(source), 1, None, Position(1), {}, "")
-    ledger.intend(entry)
-    ledger.done(entry, Landing(entry.stream, entry.number, entry.position))
-
-
 def is_complete(settings: KafkaSettings, source: str) -> bool:
     """Whether the whole snapshot is in the topics."""
     done = last_done(settings, source)
     if done is not None and done.position.lsn:
         return True
-    return last_done(settings, _complete(source)) is not None
+    return last_done(settings, complete(source)) is not None
 
 
-def _complete(source: str) -> str:
-    return f"{source}:complete"
-
-
-def await_capture(settings: Settings, source: str, ledger: Ledger, stop: threading.Event) -> None:
+def await_capture(settings: Settings, source: str, ledger: Ledger, stop: threading.Event, lane: int = 0) -> None:
     """Before the very first batch: wait until capture has the whole snapshot in the topics.
 
     What is there then counts as the snapshot, and the models are built once, from all of it.
     """
-    if ledger.last_done(stream_name(settings)) is not None:
+    if ledger.last_done(stream_name(settings, lane)) is not None:
         return
     while not stop.is_set():
         try:
@@ -130,14 +119,16 @@ def check_writing(settings: Settings, tables: Sequence[Table]) -> list[Finding]:
 def load_anew(settings: Settings, inside: Inside, topics: KafkaSource) -> list[str]:
     """Forget what the mirror holds and how far the topics were read: all they still hold is loaded again."""
     names = inside.empty(topics)
-    inside.ledger.forget(stream_name(settings))
+    for lane in range(settings.stream.lanes):
+        inside.ledger.forget(complete(stream_name(settings, lane)))
+        inside.ledger.forget(stream_name(settings, lane))
     return names
 
 
 def both_anew(settings: Settings, inside: Inside, topics: KafkaSource, store: Source) -> list[str]:
     """Besides, empty the topics and forget how far the store was read: capture reads all of it again."""
     names = load_anew(settings, inside, topics)
-    forget(kafka_settings(settings), reach(followed_by(settings)), (_complete(store.name), store.name))
+    forget(kafka_settings(settings), reach(followed_by(settings)), (complete(store.name), store.name))
     return names
 
 

@@ -51,6 +51,8 @@ class Pump:
     before_stream: Callable[[], None] = lambda: None
     # Pumps that bring batches to one warehouse at the same time need a lane each.
     lane: int = 0
+    # Asked before anything is written; raises when another process may have taken over.
+    still_ours: Callable[[], None] = lambda: None
     gate: Gate = field(default_factory=Gate, init=False)
     # While the gate is held: takes every change before that position of the store's log, and no other.
     advance_before: Callable[[int, float], None] = field(init=False)
@@ -116,8 +118,10 @@ class Pump:
         self._begun = time.monotonic()
         entry = Entry(self.stream, self._number, batch.after, batch.position, batch.row_counts, digest(batch))
         failpoint("before_intent")
+        self.still_ours()
         self.ledger.intend(entry)  # 1
         failpoint("after_intent")
+        self.still_ours()
         self.destination.write(entry.number, batch, entry.token)  # 2
         failpoint("after_write")
         self._finish(entry, batch)

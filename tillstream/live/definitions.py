@@ -56,6 +56,8 @@ class Definitions:
 
     facts: tuple[Fact, ...] = ()
     rollups: tuple[Rollup, ...] = field(default=())
+    # Of the project they were built from; another when a file of it is another.
+    fingerprint: str = ""
 
     def fact(self, name: str) -> Fact:
         """The fact of that name; KeyError if there is none."""
@@ -73,14 +75,16 @@ class Definitions:
 def load_definitions(warehouse: Warehouse) -> Definitions:
     """What was deployed last; nothing before the first deployment or after `forget_definitions`."""
     _make_room(warehouse)
-    facts, rollups = [], []
+    facts, rollups, fingerprint = [], [], ""
     for kind, text in warehouse.rows(f"select kind, definition from {TABLE} order by place"):
         model = json.loads(text)
         if kind == "fact":
             facts.append(Fact(**{**model, "rows": tuple(model["rows"])}))
+        elif kind == "project":
+            fingerprint = model["fingerprint"]
         else:
             rollups.append(Rollup(**{**model, "keys": tuple(model["keys"])}))
-    return Definitions(tuple(facts), tuple(rollups))
+    return Definitions(tuple(facts), tuple(rollups), fingerprint)
 
 
 def store_definitions(warehouse: Warehouse, definitions: Definitions) -> None:
@@ -93,6 +97,8 @@ def store_definitions(warehouse: Warehouse, definitions: Definitions) -> None:
         )
     ]
     if rows:
+        project = literal(json.dumps({"fingerprint": definitions.fingerprint}))
+        rows.append(f"({len(rows)}, 'project', '', {project})")
         warehouse.execute(f"insert into {TABLE} (place, kind, name, definition) values {', '.join(rows)}")
 
 

@@ -23,7 +23,7 @@ from tillstream.change import Position
 from tillstream.errors import LiveWorkersBusy, Retry, TillError
 from tillstream.flow.failpoints import failpoint
 from tillstream.flow.pump import FIRST_PAUSE, LONGEST_PAUSE, Watcher
-from tillstream.ledger import Entry, Landing, SharedLedger, first_number
+from tillstream.ledger import Entry, Landing, SharedLedger, complete, first_number
 from tillstream.live.layer import LiveLayer
 
 # Numbers of live workers' steps come after those of any lane's batches.
@@ -151,8 +151,11 @@ class LiveWorker:
 
     def _caught_up(self) -> bool:
         """Whether every lane has left the history that was there before it began."""
-        newest = [self.ledger.last_done(name) for name in self._lanes]
-        return all(entry is not None and not entry.is_snapshot for entry in newest)
+        return all(self._has_caught_up(name) for name in self._lanes)
+
+    def _has_caught_up(self, lane: str) -> bool:
+        done = self.ledger.last_done(lane)
+        return bool(done and not done.is_snapshot) or self.ledger.last_done(complete(lane)) is not None
 
     def _agreed(self) -> bool:
         """Whether the newest deployment was for as many shards as we know of, and ours begins with it."""

@@ -60,6 +60,14 @@ class WentLive(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LanesChanged(Event):
+    """Which lanes of those that several processes share this one has now."""
+
+    text = "lanes changed"
+    lanes: str
+
+
+@dataclass(frozen=True, slots=True)
 class TroubleBegan(Event):
     """The flow waits for something to heal."""
 
