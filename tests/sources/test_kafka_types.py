@@ -164,6 +164,24 @@ def test_what_debezium_captures_is_what_we_capture(
     assert mirror == wanted
 
 
+@pytest.mark.parametrize("mode", ["adaptive", "isostring"])
+def test_times_of_debezium_are_those_of_the_store(
+    shop: Shop, connect: Connect, kafka: Kafka, engine: Warehouse, mode: str
+) -> None:
+    shop.database.run(
+        "create table times (id int primary key, d date, t time, s timestamp, z timestamptz, m timestamp(3))",
+        "insert into times values (1, '2024-02-29', '01:02:03.000004', '2024-02-29 23:59:59.9', '2024-06-01 12:00+05',"
+        " '1969-12-31 23:59:59.25'), (2, '0999-01-01', '23:59:59', '1583-01-01 00:00', '9999-12-31 23:59:59Z', null)",
+    )
+    shop.read(1)
+    more = {"value_converter_schemas_enable": "true", "time_precision_mode": mode, "table_include_list": "public.times"}
+    config = debezium_postgres(shop.database.url, kafka.prefix, **more)
+    with connect.running(kafka.prefix, config), closing(source_of(kafka, engine, ReadingSettings())) as source:
+        kafka.messages(f"{kafka.prefix}.public.times", count=2)
+        mirror = Mirror().apply(read_until(source, 1 + 2)).rows("public.times")
+    assert mirror == shop.mirrored("public.times")
+
+
 def source_of(kafka: Kafka, engine: Warehouse, reading: ReadingSettings) -> KafkaSource:
     return KafkaSource(KafkaSettings(kafka.bootstrap, kafka.prefix), Workbench(engine), reading)
 
