@@ -149,3 +149,13 @@ def test_a_truncate_forgets_what_was_left_out(warehouse: Warehouse, destination:
     rows = (Row(11, "T", {}, 1), insert(11, "1", 3, body="again"), update(12, "1", "x"))
     destination.write(2, batch(changes(NOTES, *rows)), "two")
     assert [row[:3] for row in mirror(warehouse)] == [(1, "x", "again")]
+
+
+def test_a_row_that_comes_again_behind_a_newer_one_lacks_nothing(
+    warehouse: Warehouse, destination: ClickHouseDestination
+) -> None:
+    destination.write(1, batch(changes(NOTES, insert(10, "1"), update(11, "1", "a"))), "one")
+    gone = Row(20, "D", {"id": "1"})
+    destination.write(2, batch(changes(NOTES, gone, update(11, "1", "a"))), "two")
+    assert mirror(warehouse) == []
+    assert unknown(warehouse) == []

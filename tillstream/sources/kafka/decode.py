@@ -133,20 +133,22 @@ def _payloads(pieces: Sequence[Piece]) -> list[bytes]:
 def _decoded(result: _Result, tables: Mapping[str, str]) -> Decoded:
     changes = tuple(found.changes() for found in result.found)
     entries = sorted(map(refused, result.refusals), key=lambda entry: (entry.origin, entry.position))
-    firsts, lasts, transactions = [], [], set()
+    firsts, lasts, places = [], [], []
     for each in changes:
         assert isinstance(each.rows, pa.Table)
         spread = pc.min_max(each.rows.column("_till_committed_at").cast(pa.int64()))
         firsts.append(spread["min"].as_py())
         lasts.append(spread["max"].as_py())
-        transactions.update(np.unique(each.rows.column("_till_lsn").to_numpy()).tolist())
+        lsn = each.rows.column("_till_lsn").to_numpy()
+        # A table's rows are in the order of the log.
+        places.append(lsn[np.flatnonzero(np.diff(lsn, prepend=lsn[:1] + 1))])
     return Decoded(
         changes=changes,
         refused=tuple(entries),
         tables=tables,
         committed_first_at=_moment(min(firsts)) if firsts else None,
         committed_last_at=_moment(max(lasts)) if lasts else None,
-        transaction_count=len(transactions),
+        transaction_count=len(places[0] if len(places) == 1 else set().union(*(each.tolist() for each in places))),
     )
 
 

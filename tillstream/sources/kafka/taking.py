@@ -79,7 +79,8 @@ class Rows:
 
     def names(self) -> list[str]:
         """The names that some row has, in the order they come."""
-        used = [self.shapes[place] for place in np.unique(self.shape)]
+        counts = np.bincount(self.shape, minlength=len(self.shapes)).tolist()
+        used = [names for names, count in zip(self.shapes, counts, strict=True) if count]
         return list(dict.fromkeys(name for names in used for name in names))
 
 
