@@ -11,7 +11,7 @@ from tillstream.commands.output import Output
 from tillstream.commands.signals import orderly
 from tillstream.config import environment, load
 from tillstream.errors import ConfigError, ModelTestFailed
-from tillstream.flow.folder import hold, running
+from tillstream.flow.folder import Role, hold, running
 from tillstream.models import Project
 from tillstream.settings import Settings
 
@@ -51,7 +51,7 @@ def project(settings: Settings) -> Iterator[Project]:
             detail=f'Its store.profile is "{settings.store.profile}": tables are copied, and nothing is made of them.',
             hint="Set store.profile in till.toml; the guide on store profiles says what one is.",
         )
-    process = running(settings.folder)
+    process = running(settings.folder, Role.SERVE) or running(settings.folder)
     if process is not None:
         yield project_of(settings, process.url, process.token)
         return

@@ -11,7 +11,7 @@ from tillstream.commands.client import Client
 from tillstream.commands.output import Output, grid
 from tillstream.config import environment, load
 from tillstream.errors import WarehouseError
-from tillstream.flow.folder import hold, running
+from tillstream.flow.folder import Role, hold, running
 
 TABLE = "TabSeparatedWithNamesAndTypes"
 PIPE = "TabSeparatedWithNames"
@@ -45,7 +45,8 @@ def query(folder: Path, question: Question, output: Output) -> int:
 def _answer(folder: Path, question: Question, form: str) -> bytes:
     # 2: nothing may be changed but settings, which clients need to set.
     settings = {} if question.may_write else {"readonly": 2}
-    process = running(folder)
+    # Who only serves has the warehouse open, and whoever loads brings its changes through it.
+    process = running(folder, Role.SERVE) or running(folder)
     if process is not None:
         return Client(process).query(question.sql, form, settings)
     from tillstream.destinations.clickhouse.client import Warehouse

@@ -14,23 +14,29 @@ from tillstream.flow.folder import Role, Running, running
 
 def status(folder: Path, output: Output) -> int:
     """0 when the flow is well, 1 when nothing runs or the flow is in trouble."""
-    processes = processes_of(folder)
-    if not processes:
+    working = processes_of(folder)
+    if not working:
         output.say(f'nothing runs in "{folder}"')
         output.say("start it with `till run` or `till demo`")
         output.result({"running": False, "phase": "stopped"})
         return 1
     found: dict[str, dict[str, Any]] = {}
-    for role, process in processes.items():
+    for role, process in working.items():
+        if not process.url and len(working) > 1:
+            output.say(f"till {role}: process {process.pid} is starting or stopping")
+            found[role] = {"phase": "starting", "pid": process.pid}
+            continue
         client = Client(process)
         content = client.ask("/api/status")
         operations = client.ask("/api/operations?history=0")
-        if len(processes) > 1:
+        if len(working) > 1:
             output.say(f"till {role}", "bold")
         _show(content, operations, process.url, output)
-        found[role] = {"url": process.url, **content, "operations": operations}
+        found[role] = {"phase": "serving", "pid": process.pid, "url": process.url, **content, "operations": operations}
     first, *others = found
-    output.result({"running": True, **found[first], "processes": {name: found[name] for name in others}})
+    output.result(
+        {"running": True, "role": str(first), **found[first], "processes": {name: found[name] for name in others}}
+    )
     return 1 if any(_troubled(each) for each in found.values()) else 0
 
 
