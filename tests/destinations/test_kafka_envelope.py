@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,14 @@ def every_type() -> Table:
 @pytest.fixture
 def workbench(engine: Warehouse) -> Workbench:
     return Workbench(engine)
+
+
+@pytest.fixture(params=["many", "few"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Many rows are made by the engine, a few one by one."""
+    monkeypatch.setattr("tillstream.destinations.kafka.messages.FEW_ROWS", 0 if request.param == "many" else 1 << 20)
+    name: str = request.param
+    return name
 
 
 def made(workbench: Workbench, piece: Changes) -> Messages:
@@ -265,3 +274,20 @@ def test_moments_are_counted_in_whole_microseconds(workbench: Workbench) -> None
     (found,) = messages(changes(ORDERS, Row(10, "I", {"id": "1"})), workbench, ORIGIN, late)
 
     assert values(found)[0]["ts_us"] == 7258118399999999
+
+
+def test_both_ways_make_the_same_bytes(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = every_type()
+    of = replace(every, columns=(Column("key", TEXT, "text"), *every.columns), key=("key",))
+    signs = [chr(code) for code in (*range(1, 0x300), *range(0x2000, 0x2100), 0xFEFF, 0xFFFD, 0x1F40E)]
+    rows = [Row(10, "IURD"[place % 4], {"key": f"{sign}\\"}, place) for place, sign in enumerate(signs)]
+    texts: Texts = {f"c{place}": text for place, (_, text, _) in enumerate(CELLS)}
+    rows += [Row(11, "U", texts | {"key": "k"}, unchanged=("c3",), before=json.dumps(texts)), Row(12, "T", {})]
+    answers = []
+    for few in (0, 1 << 20):
+        monkeypatch.setattr("tillstream.destinations.kafka.messages.FEW_ROWS", few)
+        answers.append(made(workbench, changes(of, *rows)))
+
+    for one, other in zip(answers[0].values, answers[1].values, strict=True):
+        assert one == other
+    assert answers[0] == answers[1]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from tillstream.change import ColumnType
 
-_INTEGERS = ("int16", "int32", "int64", "uint64")
-_FLOATS = ("float32", "float64")
-_NUMBER = r"^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$"
+INTEGERS = ("int16", "int32", "int64", "uint64")
+FLOATS = ("float32", "float64")
+NUMBER = r"^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$"
 # Kinds that an array's elements are spelled in; others leave the array as it was printed.
-_UNKNOWN = ("other", "array")
+UNKNOWN = ("other", "array")
 # One element of a PostgreSQL array: quoted with backslash escapes, or bare.
-_ELEMENT = r'"(?:[^"\\]|\\.)*"|[^,{}"\\]+'
-_FLAT = r"(?s)^\{(?:(?:" + _ELEMENT + r")(?:,(?:" + _ELEMENT + r"))*)?\}$"
+ELEMENT = r'"(?:[^"\\]|\\.)*"|[^,{}"\\]+'
+FLAT = r"(?s)^\{(?:(?:" + ELEMENT + r")(?:,(?:" + ELEMENT + r"))*)?\}$"
 
 
 def cell(text: str, kind: ColumnType) -> str:
@@ -47,10 +47,10 @@ def _spelled(text: str, kind: ColumnType) -> str:
             return rf"if(startsWith({text}, '\\x'), {_quoted(raw)}, {string(text)})"
         case "array":
             return _array(text, kind.element or ColumnType("text"))
-        case number if number in _INTEGERS:
+        case number if number in INTEGERS:
             return text
-        case number if number in _FLOATS:
-            return f"if(match({text}, {_sql(_NUMBER)}), {text}, {string(text)})"
+        case number if number in FLOATS:
+            return f"if(match({text}, {_sql(NUMBER)}), {text}, {string(text)})"
         case _:
             return string(text)
 
@@ -68,13 +68,13 @@ def _quoted(*pieces: str) -> str:
 
 
 def _array(text: str, element: ColumnType) -> str:
-    if element.kind in _UNKNOWN:
+    if element.kind in UNKNOWN:
         return string(text)
     bare = r"replaceRegexpAll(substring(piece, 2, length(piece) - 2), '(?s)\\\\(.)', '\\1')"
     unescaped = f"multiIf(piece = 'NULL', null, startsWith(piece, '\"'), {bare}, piece)"
-    texts = f"arrayMap(piece -> {unescaped}, extractAll(ifNull({text}, ''), {_sql('(?s)' + _ELEMENT)}))"
+    texts = f"arrayMap(piece -> {unescaped}, extractAll(ifNull({text}, ''), {_sql('(?s)' + ELEMENT)}))"
     spelled = f"arrayStringConcat(arrayMap(element -> {cell('element', element)}, {texts}), ',')"
-    return f"if(match({text}, {_sql(_FLAT)}), concat('[', {spelled}, ']'), {string(text)})"
+    return f"if(match({text}, {_sql(FLAT)}), concat('[', {spelled}, ']'), {string(text)})"
 
 
 def _sql(pattern: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from tillstream.change import Column, Op, Table, TabSeparated
 from tillstream.destinations.kafka.cells import cell
@@ -56,75 +57,89 @@ def envelopes(table: Table, origin: Origin, traits: Traits, now: datetime) -> st
         before = f"if(isNull(_till_before), {before}, {full})"
     if traits.letters & {Op.DELETE, Op.TRUNCATE}:
         after = f"if(_till_op in ('{Op.DELETE}', '{Op.TRUNCATE}'), 'null', {after})"
-    committed_at = "toUnixTimestamp64Micro(assumeNotNull(_till_committed_at))"
-    place = _Place("assumeNotNull(_till_lsn)", "assumeNotNull(_till_ordinal)", "_till_xid")
-    pieces = [
-        _text('{"before":'),
-        before,
-        _text(',"after":'),
-        after,
-        *_source(table, origin, committed_at, f"if(_till_op = '{Op.SNAPSHOT}', 'true', 'false')", place),
-        _text(',"op":"'),
-        _letter(traits.letters),
-        _text(f'",{_times_of(now)}' + "}"),
-    ]
     key = _key(table)
     if Op.TRUNCATE in traits.letters:
         key = f"if(_till_op = '{Op.TRUNCATE}', null, {key})"
-    return f"select {key} as {KEY}, {_joined(pieces)} as {VALUE} from {{rows}}"
+    micros = "toUnixTimestamp64Micro(assumeNotNull(_till_committed_at))"
+    slots = Slots(
+        before=before,
+        after=after,
+        millis=f"intDiv({micros}, 1000)",
+        micros=micros,
+        is_snapshot=f"if(_till_op = '{Op.SNAPSHOT}', 'true', 'false')",
+        transaction="ifNull(toString(nullIf(_till_xid, 0)), 'null')",
+        lsn="assumeNotNull(_till_lsn)",
+        ordinal="assumeNotNull(_till_ordinal)",
+        letter=_letter(traits.letters),
+    )
+    return _query(key, frame(table, origin, now), slots)
 
 
 def copied_envelopes(table: Table, origin: Origin, rows: TabSeparated, now: datetime) -> str:
     """The query of key and value of each row of a snapshot; its columns are the table's."""
-    ordinal = "0" if table.key else f"{rows.first_ordinal} + rowNumberInAllBlocks()"
-    place = _Place(str(rows.lsn), ordinal, "0")
-    pieces = [
-        _text('{"before":null,"after":'),
-        _object(table.columns, _given),
-        *_source(table, origin, str(_micros(rows.read_at)), "'true'", place),
-        _text(f',"op":"{LETTERS[Op.SNAPSHOT]}",{_times_of(now)}' + "}"),
-    ]
-    return f"select {_key(table)} as {KEY}, {_joined(pieces)} as {VALUE} from {{rows}}"
+    micros = micros_of(rows.read_at)
+    slots = Slots(
+        before=_text("null"),
+        after=_object(table.columns, _given),
+        millis=_text(str(micros // 1000)),
+        micros=_text(str(micros)),
+        is_snapshot=_text("true"),
+        transaction=_text("null"),
+        lsn=_text(str(rows.lsn)),
+        ordinal=_text("0") if table.key else f"{rows.first_ordinal} + rowNumberInAllBlocks()",
+        letter=_text(LETTERS[Op.SNAPSHOT]),
+    )
+    return _query(_key(table), frame(table, origin, now), slots)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """SQL for where in the source's log a row was written."""
+class Slots(NamedTuple):
+    """What differs from row to row, in the order of the envelope: SQL for it, or the JSON itself."""
 
+    before: str
+    after: str
+    millis: str
+    micros: str
+    is_snapshot: str
+    transaction: str
     lsn: str
     ordinal: str
-    xid: str
+    letter: str
 
 
-def _source(table: Table, origin: Origin, micros: str, is_snapshot: str, place: _Place) -> list[str]:
-    """SQL for `,"source":{…}`, in pieces."""
+def frame(table: Table, origin: Origin, now: datetime) -> tuple[str, ...]:
+    """The envelope's fixed text: what comes before each of the slots, and behind the last."""
     names = _inner({"version": origin.version, "connector": "postgresql", "name": origin.store})
     where = _inner({"db": origin.database, "schema": table.schema, "table": table.name})
-    return [
-        _text(f',"source":{{{names},"ts_ms":'),
-        f"intDiv({micros}, 1000)",
-        _text(',"ts_us":'),
-        micros,
-        _text(',"snapshot":"'),
-        is_snapshot,
-        _text(f'",{where},"txId":'),
-        f"ifNull(toString(nullIf({place.xid}, 0)), 'null')",
-        _text(',"lsn":'),
-        place.lsn,
-        _text(',"ordinal":'),
-        place.ordinal,
-        _text("}"),
-    ]
+    micros = micros_of(now)
+    return (
+        '{"before":',
+        ',"after":',
+        f',"source":{{{names},"ts_ms":',
+        ',"ts_us":',
+        ',"snapshot":"',
+        f'",{where},"txId":',
+        ',"lsn":',
+        ',"ordinal":',
+        '},"op":"',
+        f'","ts_ms":{micros // 1000},"ts_us":{micros},"transaction":null}}',
+    )
 
 
-def _times_of(now: datetime) -> str:
-    micros = _micros(now)
-    return f'"ts_ms":{micros // 1000},"ts_us":{micros},"transaction":null'
-
-
-def _micros(moment: datetime) -> int:
+def micros_of(moment: datetime) -> int:
+    """Microseconds since 1970."""
     whole = moment.astimezone(UTC)
     return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond
+
+
+def name_of(column: str) -> str:
+    """A column's name as JSON, up to its value."""
+    return f"{json.dumps(column, ensure_ascii=False)}:"
+
+
+def _query(key: str, fixed: Sequence[str], slots: Slots) -> str:
+    pieces = [piece for text, slot in zip(fixed, slots, strict=False) for piece in (_text(text), slot)]
+    value = _joined([*pieces, _text(fixed[-1])])
+    return f"select {key} as {KEY}, {value} as {VALUE} from {{rows}}"
 
 
 def _letter(letters: frozenset[str]) -> str:
@@ -156,7 +171,7 @@ def _object(columns: Sequence[Column], value: Callable[[Column], str]) -> str:
     pieces: list[str] = []
     for place, column in enumerate(columns):
         opening = "," if place else "{"
-        pieces += [_text(f"{opening}{json.dumps(column.name, ensure_ascii=False)}:"), value(column)]
+        pieces += [_text(f"{opening}{name_of(column.name)}"), value(column)]
     return _joined([*pieces, _text("}")])
 
 

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from tillstream.change import Changes, Op, Table, TabSeparated
 from tillstream.destinations.kafka.envelope import KEY, MOVED, VALUE, Origin, Traits, copied_envelopes, envelopes
+from tillstream.destinations.kafka.few import few_envelopes
 from tillstream.ports import Engine
 
 Moved = NDArray[np.bool_]
 # The producer sends one slice while the engine works on the next.
 SLICE_ROWS = 20_000
+# To plan a query costs as much as so many rows without one.
+FEW_ROWS = 200
 _PLAIN = frozenset({Op.SNAPSHOT.value, Op.INSERT.value, Op.UPDATE.value})
 
 
@@ -49,7 +52,10 @@ def messages(changes: Changes, engine: Engine, origin: Origin, now: datetime) ->
 def _of_slice(table: Table, rows: pa.Table, moved: Moved, engine: Engine, said: tuple[Origin, datetime]) -> Messages:
     origin, now = said
     traits = traits_of(rows)
-    keys, values = _lists(engine.select(envelopes(table, origin, traits, now), rows))
+    if rows.num_rows <= FEW_ROWS:
+        keys, values = map(list, zip(*few_envelopes(table, origin, rows, now), strict=True))
+    else:
+        keys, values = _lists(engine.select(envelopes(table, origin, traits, now), rows))
     if traits.letters <= _PLAIN:
         return Messages(keys, values)
     places = frozenset(np.flatnonzero(moved).tolist())
