@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tillstream.change import Position
 from tillstream.destinations.kafka.producing import Producing
@@ -18,6 +19,9 @@ from tillstream.ledger import Entry, Landing
 
 # Records that are looked through first, from the end; ten times as many when the stream's is not among them.
 _FIRST_LOOK = 1000
+_NOT_LED = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+# In seconds, between two looks whether somebody leads it.
+_PAUSE = 0.05
 
 
 class KafkaLedger:
@@ -86,7 +90,7 @@ def _is_there(reader: Consumer, topic: str) -> bool:
 
 def _newest(reader: Consumer, settings: KafkaSettings, stream: str) -> Entry | None:
     topic = settings.names.progress
-    low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE)
+    low, high = _ends(reader, topic)
     look, upto = _FIRST_LOOK, high
     while upto > low:
         begin = max(low, high - look)
@@ -95,6 +99,20 @@ def _newest(reader: Consumer, settings: KafkaSettings, stream: str) -> Entry | N
             return _entry(stream, found, topic)
         upto, look = begin, look * 10
     return None
+
+
+def _ends(reader: Consumer, topic: str) -> tuple[int, int]:
+    """Where the topic begins and ends; a new one is led by nobody for a moment."""
+    give_up_at = time.monotonic() + PATIENCE
+    while True:
+        try:
+            low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=PATIENCE)
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_LED or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return low, high
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs hide them
@@ -58,7 +60,7 @@ class Topics:
             there = sorted(names & found.keys())
             resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
             asked = self._admin().describe_configs(resources, request_timeout=PATIENCE) if resources else {}
-            kept = {resource.name: answer.result(PATIENCE)["retention.ms"].value for resource, answer in asked.items()}
+            kept = {resource.name: self._came(answer)["retention.ms"].value for resource, answer in asked.items()}
         findings = []
         for name in there:
             partitions = found[name].partitions
@@ -98,7 +100,7 @@ class Topics:
         ]
         for name, answer in (self._admin().create_topics(topics) if topics else {}).items():
             try:
-                answer.result(PATIENCE)
+                self._came(answer)
             except KafkaException as error:
                 self._refused(name, error.args[0])
         self._wait_for(wanted.keys())
@@ -120,6 +122,13 @@ class Topics:
                     hint="Do all its brokers run? It is tried again.",
                 )
             time.sleep(_PAUSE)
+
+    def _came(self, answer: Future[Any]) -> Any:
+        try:
+            return answer.result(PATIENCE)
+        except TimeoutError as error:
+            silence = KafkaError(KafkaError._TIMED_OUT, f"No answer within {PATIENCE:.0f} s.")
+            raise told(silence, self._settings) from error
 
     def _refused(self, name: str, error: KafkaError) -> None:
         if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
