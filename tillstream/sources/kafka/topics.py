@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tillstream.errors import TopicTruncated
 from tillstream.kafka.connection import PATIENCE, KafkaSettings, told, translated
 from tillstream.sources.kafka.place import Partition
+
+# What a partition says that is new, or whose leader changes, and for how long it is asked again, in seconds.
+_SETTLING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+_TRIES, _PAUSE = 10, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,19 @@ class Followed:
 
 def ends(consumer: Consumer, partition: Partition, settings: KafkaSettings) -> tuple[int, int]:
     """The first offset a partition holds, and the one behind the last that can be read: open transactions can't."""
+    for _ in range(_TRIES):
+        try:
+            return _ends(consumer, partition)
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING:
+                raise told(error.args[0], settings) from error
+        time.sleep(_PAUSE)
     with translated(settings):
-        low, high = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=PATIENCE)
+        return _ends(consumer, partition)
+
+
+def _ends(consumer: Consumer, partition: Partition) -> tuple[int, int]:
+    low, high = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=PATIENCE)
     return low, high
 
 
