@@ -138,8 +138,19 @@ def serve(dir: options.Folder = options.DEFAULT, duration: options.For = None, j
 
 
 @app.command()
-def topics(dir: options.Folder = options.DEFAULT, json: options.Json = False) -> None:
+def topics(
+    ddl: Annotated[
+        bool, typer.Option("--ddl", help="Print SQL that lets a ClickHouse server read them itself.")
+    ] = False,
+    consumers: Annotated[int, typer.Option(min=1, help="With --ddl: the server's consumers for each topic.")] = 1,
+    dir: options.Folder = options.DEFAULT,
+    json: options.Json = False,
+) -> None:
     """Show the topics of the stream: partitions, messages, how long they keep them, how far behind we are."""
+    if ddl:
+        from tillstream.commands import ddl as statements
+
+        raise typer.Exit(statements.ddl(dir, consumers, Output(as_json=json)))
     from tillstream.commands import topics as command
 
     raise typer.Exit(command.topics(dir, Output(as_json=json)))

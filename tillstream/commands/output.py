@@ -44,6 +44,12 @@ class Output:
         """A table."""
         self.words.print(table)
 
+    def text(self, text: str) -> None:
+        """A text that is the result itself, as it is."""
+        if not self.as_json:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
     def result(self, content: Any) -> None:
         """The machine-readable result, one line, when it was asked for."""
         if self.as_json:

@@ -118,6 +118,11 @@ def create_json_view(table: Table) -> str:
 
 def feed_query(table: Table, *conditions: str) -> str:
     """What the mirror gets from bronze rows; `conditions` narrow them down."""
+    return fed_by(table, bronze_name(table), *conditions)
+
+
+def fed_by(table: Table, rows: str, *conditions: str) -> str:
+    """What the mirror gets from `rows`, which has bronze's columns: a table, or a query in parentheses."""
     values = [f"{_mirrored(table, column)} as {quoted(column.name)}" for column in table.columns]
     values += [f"{VERSION} as _version", "_till_op = 'D' as _deleted", "_till_committed_at as _committed_at"]
     if not table.key:
@@ -125,7 +130,7 @@ def feed_query(table: Table, *conditions: str) -> str:
         values += [f"{VERSION} as _row", "_till_batch as _batch"]
     kept = "_till_op in ('R', 'I', 'U', 'D')" if table.key else "_till_op in ('R', 'I')"
     wanted = [kept, *(f"isNotNull({_read(table, table.column(name))})" for name in table.key), *conditions]
-    return f"select {', '.join(values)} from {bronze_name(table)} as {ROW} where {' and '.join(wanted)}"
+    return f"select {', '.join(values)} from {rows} as {ROW} where {' and '.join(wanted)}"
 
 
 def create_feed(table: Table) -> str:

@@ -76,6 +76,15 @@ def suspects_query(table: Table, number: int) -> str | None:
 
 def unfit_query(table: Table, stream: str, number: int) -> str | None:
     """SQL that quarantines what the mirror could not keep of one batch's bronze rows; None if all fits."""
+    found = unfit_values(table, stream, number, f"{bronze_name(table)} as {ROW} where _till_batch = {number} and")
+    return found and f"insert into {QUARANTINE} ({COLUMNS}) {found} settings insert_deduplicate = 0"
+
+
+def unfit_values(table: Table, stream: str, number: int, rows: str) -> str | None:
+    """The query of what the mirror could not keep of bronze rows; None if all fits.
+
+    `rows` is what follows `from`, up to a condition to which more can be added.
+    """
     unfit = unfit_columns(table)
     if not unfit:
         return None
@@ -85,15 +94,13 @@ def unfit_query(table: Table, stream: str, number: int) -> str | None:
     )
     key = ", ".join(f"ifNull({ROW}.{quoted(name)}, '')" for name in table.key)
     return (
-        f"insert into {QUARANTINE} ({COLUMNS}) select"
-        " hex(sipHash128(table, position, key, column, raw)) as id,"
+        "select hex(sipHash128(table, position, key, column, raw)) as id,"
         f" {literal(stream)} as stream, {number} as batch, {literal(table.warehouse_name)} as table,"
         " position, key, unfit.1.1 as column, unfit.2 as raw, unfit.1.2 as rule, unfit.1.3 as reason"
         f" from (select concat(toString(_till_lsn), ':', toString(_till_ordinal)) as position,"
         f" arrayStringConcat([{key}]::Array(String), ', ') as key, arrayJoin(arrayConcat({found})) as unfit"
-        f" from {bronze_name(table)} as {ROW} where _till_batch = {number} and _till_op != 'T'"
+        f" from {rows} _till_op != 'T'"
         f" and ({' or '.join(condition for _, condition in unfit)}))"
-        " settings insert_deduplicate = 0"
     )
 
 
