@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tillstream.change import Table
+from tillstream.change import Op, Table
 from tillstream.destinations.clickhouse import layouts, quarantine
 from tillstream.destinations.clickhouse.client import literal, quoted
 from tillstream.destinations.clickhouse.layouts import KEYLESS_TYPES, ROW, VERSION
@@ -39,7 +39,14 @@ _GIVEN = {
 # Rows of a truncated table that come later than the truncate, through another partition, are looked for that long.
 _LATE = "interval 1 hour"
 _OFTEN = "10 second"
-_VIEWS = ("intake", "refused", "unfit", "unknown", "emptied")
+_VIEWS = ("intake", "refused", "unfit", "unknown", "truncated", "emptied")
+
+TRUNCATES = "till.truncates"
+_CREATE_TRUNCATES = (
+    f"create table if not exists {TRUNCATES} (table LowCardinality(String), version UInt128,"
+    " committed_at DateTime64(6, 'UTC'), arrived_at DateTime default now())"
+    " engine = ReplacingMergeTree order by (table, version)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Statements:
 def foundation() -> list[str]:
     """What all tables need."""
     databases = [f"create database if not exists {name}" for name in (DATABASE, *DATABASES)]
-    return [*databases, quarantine.CREATE.strip()]
+    return [*databases, quarantine.CREATE.strip(), _CREATE_TRUNCATES]
 
 
 def statements(tables: Sequence[Table], ingest: Ingest) -> Iterator[Statements]:
@@ -109,14 +116,13 @@ def _before(table: Table, ingest: Ingest) -> Iterator[str]:
     yield _newer_columns(table)
     yield f"create materialized view {layouts.feed_name(table)} to {layouts.mirror_name(table)} as {_fed(table, '')}"
     yield from _quarantining(table, ingest)
-    yield _emptying(table)
+    yield from _emptying(table)
 
 
 def _messages(table: Table) -> str:
     columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in MESSAGE_TYPES.items())
     return (
-        f"create table if not exists {named(table)} ({columns}, arrived_at DateTime default now(),"
-        " index by_arrival arrived_at type minmax granularity 1)"
+        f"create table if not exists {named(table)} ({columns}, arrived_at DateTime default now())"
         " engine = ReplacingMergeTree order by (topic, partition, offset)"
     )
 
@@ -158,20 +164,26 @@ def _quarantining(table: Table, ingest: Ingest) -> Iterator[str]:
     )
 
 
-def _emptying(table: Table) -> str:
+def _emptying(table: Table) -> Iterator[str]:
     """Rows that are older than a truncate are buried, also those that come after it through another partition."""
-    columns = ", ".join(quoted(name) for name in table.key or KEYLESS_TYPES)
-    lately = f'{named(table)} where arrived_at > now() - {_LATE} and position(value, \'"op":"t"\') > 0'
-    emptied = (
-        f"select {VERSION}, _till_committed_at from ({bronze_rows(table, f'(select * from {lately})')})"
-        " where _till_op = 'T' order by 1 desc limit 1"
+    name = literal(table.warehouse_name)
+    maybe = f'(select * from {named(table)} where position(value, \'"op":"t"\') > 0)'
+    yield (
+        f"create materialized view {named(table, 'truncated')} to {TRUNCATES} as select {name} as table,"
+        f" {VERSION} as version, _till_committed_at as committed_at from ({bronze_rows(table, maybe)})"
+        f" where _till_op = '{Op.TRUNCATE}'"
     )
-    return (
+    columns = ", ".join(quoted(column) for column in table.key or KEYLESS_TYPES)
+    rows = ", ".join(f"{ROW}.{quoted(column)} as {quoted(column)}" for column in table.key or KEYLESS_TYPES)
+    # Joined like this the mirror is not read while there is no truncate.
+    yield (
         f"create materialized view {named(table, 'emptied')} refresh every {_OFTEN} append"
-        f" to {layouts.mirror_name(table)}"
-        f" as select {columns}, emptied.1 as _version, toUInt8(1) as _deleted, emptied.2 as _committed_at"
-        f" from (select {columns}, _deleted as gone, _version as version, ({emptied}) as emptied"
-        f" from {layouts.mirror_name(table)} final) where gone = 0 and version < emptied.1"
+        f" to {layouts.mirror_name(table)} as select {rows}, newest.version as _version, toUInt8(1) as _deleted,"
+        " newest.committed_at as _committed_at"
+        f" from (select {columns}, _version as version from {layouts.mirror_name(table)} final where _deleted = 0)"
+        f" as {ROW} cross join (select version, committed_at from {TRUNCATES} where table = {name}"
+        f" and arrived_at > now() - {_LATE} order by version desc limit 1) as newest"
+        f" where {ROW}.version < newest.version"
     )
 
 
