@@ -21,8 +21,10 @@ import numpy as np
 import psycopg
 
 from benchmarks.load import PROBES_A_SECOND, Load, changing, first_minute
+from benchmarks.measure import Values
 from benchmarks.pipeline import flowing, opened, until
 from benchmarks.process import peak_of
+from tillstream.assembly.whole import Assembly
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.ledger import Landing
 
@@ -95,13 +97,19 @@ def main() -> None:
     """`python -m benchmarks.freshness URL FOLDER RATE SECONDS FIRST-STEP MONTH`, on a folder whose pipeline is live."""
     url, folder = sys.argv[1], Path(sys.argv[2])
     rate, seconds, first_step, month = (int(argument) for argument in sys.argv[3:7])
-    assembly = opened(folder, url)
+    print(json.dumps(measure(opened(folder, url), url, Load(rate, first_step, month), seconds)))
+
+
+def measure(assembly: Assembly, url: str, load: Load, seconds: int) -> Values:
+    """How old the probes were when a pipeline showed them, while the store at `url` changed for so many seconds."""
+    month = load.probe_month
+    assert month is not None
     with flowing(assembly) as stopwatch:
         until(lambda: assembly.supervisor.live, "the pipeline did not become live")
-        probes = Probes(Warehouse(f"chdb://{folder.resolve() / 'warehouse'}"), month)
+        probes = Probes(Warehouse(f"chdb://{assembly.supervisor.folder.resolve() / 'warehouse'}"), month)
         assembly.supervisor.listeners.append(probes.landed)
         with probes.looking():
-            with changing(url, Load(rate, first_step, month)):
+            with changing(url, load):
                 rows, cpu, begun = stopwatch.row_count, time.process_time(), time.monotonic()
                 time.sleep(seconds + WARM_UP / PROBES_A_SECOND)
                 rows, cpu = stopwatch.row_count - rows, time.process_time() - cpu
@@ -112,7 +120,7 @@ def main() -> None:
     ages = [probes.seen[minute] - at for minute, at in sorted(committed.items())]
     ages = ages[min(WARM_UP, len(ages) // 2) :]
     found = np.percentile(np.array(ages) * 1000, [50, 95, 99, 100])
-    values = {
+    return {
         "changes_per_second": rows / took,
         "probes": len(ages),
         **dict(zip(("p50_ms", "p95_ms", "p99_ms", "max_ms"), found.tolist(), strict=True)),
@@ -121,7 +129,6 @@ def main() -> None:
         "changes_per_cpu_second": rows / cpu,
         "peak_memory": peak_of(os.getpid()),
     }
-    print(json.dumps(values))
 
 
 def count_placed(url: str, month: int) -> int:

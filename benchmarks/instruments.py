@@ -112,6 +112,44 @@ def steps(plan: Plan) -> list[Turn]:
     return [Turn("steps", 6 + plan.profiled / 4, measure)] * plan.runs
 
 
+def stream(plan: Plan) -> list[Turn]:
+    """Changes a second from topics into exact rollups: a backlog, and all there is into a new warehouse."""
+
+    def waiting(site: Site) -> Found:
+        folder = site.streamed
+        into = measured("capture", site.url, folder, site.steps(plan.drain_steps), plan.drain_steps)
+        found = measured("stream", folder, plan.drain_steps * CHANGES_A_STEP)
+        return {"stream, into topics": [into], "stream, a backlog": [found]}
+
+    def everything(site: Site) -> Found:
+        with site.beside() as folder:
+            return {"stream, from the beginning": [measured("stream", folder)]}
+
+    backlog = Turn("stream, a backlog", 8 + plan.drain_steps / 120, waiting)
+    return [backlog] * plan.runs + [Turn("stream, from the beginning", 45, everything)] * plan.runs
+
+
+def freshness_through_kafka(plan: Plan) -> list[Turn]:
+    """From a commit to a query that shows it, with capture, broker and load between."""
+    heading = f"freshness through Kafka at {plan.load_rate:,} changes/s"
+
+    def measure(site: Site) -> Found:
+        folder = site.streamed
+        steps = site.steps(plan.load_rate * (plan.seconds + 5) // CHANGES_A_STEP)
+        return {heading: [measured("through", site.url, folder, plan.load_rate, plan.seconds, steps, site.month())]}
+
+    return [Turn(heading, plan.seconds + 12, measure)] * plan.runs
+
+
+def exactness_through_kafka(_plan: Plan) -> list[Turn]:
+    """Whether every layer behind the topics is what the store says."""
+
+    def measure(site: Site) -> Found:
+        return {"exactness through Kafka": [measured("exactness", site.url, site.streamed)]}
+
+    return [Turn("exactness through Kafka", 20, measure)]
+
+
 INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
     "snapshot": snapshot,
     "drain": drain,
@@ -119,8 +157,12 @@ INSTRUMENTS: Mapping[str, Callable[[Plan], list[Turn]]] = {
     "panels": panels,
     "steps": steps,
     "memory": memory,
+    "stream": stream,
+    "freshness-kafka": freshness_through_kafka,
     "cost": cost,
 }
+# What needs a broker; afterwards what came through it is compared with the store.
+THROUGH_KAFKA = ("stream", "freshness-kafka")
 # After each of these blocks everything is compared with the store that was changed.
 BLOCKS = (("drain", "freshness", "panels", "steps"), ("memory",))
 
@@ -134,4 +176,6 @@ def turns(plan: Plan, chosen: Sequence[str]) -> list[Turn]:
         blocks = (tuple(name for block in BLOCKS for name in block),) if plan.frugal else BLOCKS
         if any(name == block[-1] and set(block) & set(chosen) for block in blocks):
             listed += exactness(plan)
+        if name == THROUGH_KAFKA[-1] and set(THROUGH_KAFKA) & set(chosen):
+            listed += exactness_through_kafka(plan)
     return listed

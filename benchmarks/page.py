@@ -161,6 +161,11 @@ _EXPLAINED = """
   other. A running pipeline runs two at once, and gathers larger batches when it is behind.
 - **Soak** (`make soak`): the simulator's 27 kinds of transactions at a steady rate, `till run` with the page open, a
   look every minute. Flat means that the median of the last fifth is like that of the second fifth.
+- **Stream**: a real broker with one replica on the same machine, topics of three partitions, the drain's mix written
+  by our own capture; a delete is two messages. A backlog: half a million changes wait for a live warehouse. From the
+  beginning: a new warehouse takes all that the topics hold, and builds its models at the end. The limits, just before:
+  confluent-kafka reads the same messages and does nothing, and our own source decodes them for nobody.
+- **Freshness through Kafka**: the probes of *Freshness*, with `till capture`, the broker and load as three processes.
 - **Exactness**: afterwards every table, fact and rollup is compared with the store, as `till verify` does.
 """
 

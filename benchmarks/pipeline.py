@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tillstream.assembly.whole import Assembly, assemble
+from tillstream.assembly.whole import Assembly, assemble, assemble_capture, assemble_load
 from tillstream.config import load
 from tillstream.ledger import Landing
 from tillstream.watch.events import silent
@@ -42,6 +42,16 @@ def opened(folder: Path, url: str) -> Assembly:
     return assemble(load(folder, {"TILL_SOURCE_KIND": "postgres", "TILL_SOURCE_URL": url}), url, silent)
 
 
+def opened_capture(folder: Path, url: str) -> Assembly:
+    """The way from the store into the topics that a folder's settings name, not started."""
+    return assemble_capture(load(folder, {}), url, silent)
+
+
+def opened_load(folder: Path) -> Assembly:
+    """The way from those topics into the folder's warehouse, not started."""
+    return assemble_load(load(folder, {}), "", silent)
+
+
 @contextmanager
 def flowing(assembly: Assembly) -> Iterator[Stopwatch]:
     """The pipeline runs as long as the block; raises what ended it early."""
@@ -51,7 +61,7 @@ def flowing(assembly: Assembly) -> Iterator[Stopwatch]:
     try:
         yield stopwatch
     finally:
-        assembly.supervisor.stop()
+        assembly.stop()
     assembly.supervisor.raise_failure()
 
 

@@ -7,6 +7,8 @@ d  cost       what a change costs the live step, at several sizes of the history
 e  memory     idle, at load, during big transactions
 f  panels     how long the page's queries take over HTTP while changes flow
 g  steps      where the time of a batch goes, statement by statement
+h  stream     changes a second from Kafka's topics into exact rollups, beside the client library alone
+i  freshness-kafka  from a commit to a query of a rollup, with capture, a broker and load between
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page
-from benchmarks.instruments import DEPLOY, INSTRUMENTS, STORE, Turn, turns
+from benchmarks import page, topics
+from benchmarks.instruments import DEPLOY, INSTRUMENTS, STORE, THROUGH_KAFKA, Turn, turns
 from benchmarks.measure import Values, summaries, surroundings
 from benchmarks.plan import FULL, PLANS, Plan
 from benchmarks.site import Site
@@ -33,6 +35,7 @@ WIDTH = 30
 def main() -> None:
     """Measure and print; what was measured in full is kept, too."""
     plan, chosen = asked(sys.argv[1:])
+    chosen = possible(chosen)
     with (
         tempfile.TemporaryDirectory(prefix="till-bench-") as folder,
         Site(Path(folder) / "site", plan.orders, frugal=plan.frugal) as site,
@@ -55,6 +58,14 @@ def asked(arguments: Sequence[str]) -> tuple[Plan, list[str]]:
         if name not in INSTRUMENTS:
             parser.error(f'no instrument is named "{name}"; there are {", ".join(INSTRUMENTS)}')
     return PLANS["quick" if found.quick else found.plan], chosen
+
+
+def possible(chosen: Sequence[str]) -> list[str]:
+    """Those that can be run here; of others it is said why not."""
+    reason = topics.lacking() if set(chosen) & set(THROUGH_KAFKA) else ""
+    if reason:
+        say(f"{reason}\n· left out: {', '.join(name for name in chosen if name in THROUGH_KAFKA)}")
+    return [name for name in chosen if not (reason and name in THROUGH_KAFKA)]
 
 
 def run(plan: Plan, chosen: Sequence[str], site: Site) -> dict[str, Any]:

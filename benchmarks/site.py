@@ -11,6 +11,8 @@ from typing import Self
 
 import psycopg
 
+from benchmarks import topics
+from benchmarks.measure import measured
 from benchmarks.pipeline import PATIENCE, flowing, opened
 from benchmarks.store import mix_of, store
 from tillstream.assembly.store import log_end
@@ -26,7 +28,7 @@ class Site:
         self._stack = ExitStack()
         self._url = ""
         self._steps = self._months = self._step_count = 0
-        self._deployed = self._spoiled = False
+        self._deployed = self._spoiled = self._streamed = False
 
     @property
     def url(self) -> str:
@@ -47,6 +49,30 @@ class Site:
             self._deployed = True
         return self._folder / "live"
 
+    @property
+    def streamed(self) -> Path:
+        """A folder whose load, from topics that capture has filled, has deployed its models; nothing runs in it."""
+        folder = self._folder / "streamed"
+        if self._spoiled or not self._streamed:
+            self.renew()
+            _ = self.url
+            self._stack.enter_context(topics.streamed(folder, self._folder / "kafka"))
+            measured("capture", self.url, folder, 0, 0)
+            measured("stream", folder)
+            self._streamed = True
+        return folder
+
+    @contextmanager
+    def beside(self) -> Iterator[Path]:
+        """A folder for another load of the same topics, which has no warehouse yet."""
+        folder = self._folder / "beside"
+        folder.mkdir()
+        shutil.copy(self.streamed / "till.toml", folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
     def steps(self, count: int) -> int:
         """The number of the first of so many steps of the mix that nobody else makes."""
         _ = self.url
@@ -64,7 +90,7 @@ class Site:
         if self._spoiled or (self._steps and not self._frugal):
             self.close()
             self._steps = self._months = 0
-            self._url, self._deployed, self._spoiled = "", False, False
+            self._url, self._deployed, self._spoiled, self._streamed = "", False, False, False
 
     def spoil(self) -> Path:
         """The live folder for somebody who leaves it in a state that fits no store."""

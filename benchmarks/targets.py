@@ -25,6 +25,8 @@ class Target:
         return max(short / self.wanted if self.wanted else short, 0.0)
 
 
+_BACKLOG = "stream, a backlog"
+_THROUGH = "freshness through Kafka at 1,000 changes/s"
 _GROWN = "the live step at 100 times the history: times as much CPU per change, changes"
 
 TARGETS = (
@@ -39,7 +41,12 @@ TARGETS = (
     Target("memory", "load_peak_memory", "at most", GIB, "peak memory at load"),
     Target("memory", "transaction_growth", "at most", 1.5, "peak memory in a transaction four times as big, times"),
     Target("panels", "slowest_p99_ms", "at most", 50, "page query, p99 of the slowest panel"),
+    Target(_BACKLOG, "share_of_consumed", "at least", 0.3, "from Kafka, as a share of confluent-kafka alone"),
+    Target(_BACKLOG, "changes_per_second", "at least", 100_000, "from Kafka, changes/s into exact rollups"),
+    Target(_THROUGH, "p50_ms", "at most", 250, "commit to rollup through Kafka at 1,000 changes/s, p50"),
+    Target(_THROUGH, "p99_ms", "at most", 800, "commit to rollup through Kafka at 1,000 changes/s, p99"),
     Target("exactness", "different", "at most", 0, "differences after all of it"),
+    Target("exactness through Kafka", "different", "at most", 0, "differences behind Kafka after all of it"),
 )
 
 

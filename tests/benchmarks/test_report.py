@@ -45,8 +45,8 @@ def test_an_unknown_instrument_is_refused_with_the_known_ones(capsys: pytest.Cap
     assert 'no instrument is named "speed"; there are snapshot, drain' in capsys.readouterr().err
 
 
-def test_everything_fits_into_twenty_minutes() -> None:
-    assert STORE + DEPLOY + sum(turn.seconds for turn in turns(FULL, list(INSTRUMENTS))) < 20 * 60
+def test_everything_fits_into_half_an_hour() -> None:
+    assert STORE + DEPLOY + sum(turn.seconds for turn in turns(FULL, list(INSTRUMENTS))) < 30 * 60
 
 
 def test_a_summary_has_median_and_range() -> None:
