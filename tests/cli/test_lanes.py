@@ -96,6 +96,13 @@ def test_loaders_and_live_workers_are_killed_and_replaced(shared: Path, start: S
     eventually(lambda: not complaints(shared), "exact after all of them were killed once", 240)
     assert serve.poll() is None
 
+    text = (shared / "till.toml").read_text()
+    (shared / "till.toml").write_text(text.replace("lanes = 2", "lanes = 3"))
+    refused = till("load", "--dir", shared)
+    assert refused.status == 2
+    assert "the store was loaded with stream.lanes = 2, not 3" in refused.err
+    assert "Set `lanes` in [stream] of till.toml to 2" in refused.err
+
 
 def test_several_processes_cannot_fill_a_warehouse_that_nobody_serves(shared: Path) -> None:
     answer = till("load", "--dir", shared)

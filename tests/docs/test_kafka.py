@@ -17,7 +17,7 @@ SETTINGS = re.findall(r"```toml\n(.*?)```", GUIDE, flags=re.DOTALL)
 COMMANDS = re.findall(r"^till (\w+)(.*)$", GUIDE, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("text", SETTINGS, ids=["brokers", "security", "topics of others"])
+@pytest.mark.parametrize("text", SETTINGS, ids=range(len(SETTINGS)))
 def test_its_settings_are_taken(text: str, tmp_path: Path) -> None:
     (tmp_path / "till.toml").write_text(text)
 

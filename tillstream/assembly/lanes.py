@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from tillstream.assembly.inside import make_room, project_of
 from tillstream.assembly.store import profile_of
-from tillstream.assembly.stream import await_capture, engine_beside, kafka_settings, reading_settings, stream_name
+from tillstream.assembly.stream import (
+    await_capture,
+    engine_beside,
+    kafka_settings,
+    reading_settings,
+    stream_name,
+)
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.destination import ClickHouseDestination
 from tillstream.destinations.clickhouse.ledger import ClickHouseLedger

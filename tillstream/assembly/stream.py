@@ -15,11 +15,11 @@ from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.workbench import Workbench
 from tillstream.destinations.kafka.check import findings as findings_of_writing
 from tillstream.destinations.kafka.ledger import last_done
-from tillstream.errors import Retry, TillError
+from tillstream.errors import ConfigError, Retry, TillError
 from tillstream.flow.pump import Pump
 from tillstream.kafka.anew import forget
 from tillstream.kafka.connection import KafkaSettings
-from tillstream.ledger import Ledger, complete
+from tillstream.ledger import Entry, Landing, Ledger, complete
 from tillstream.ports import Engine, Finding, Source
 from tillstream.setting import Url
 from tillstream.settings import Settings
@@ -116,12 +116,26 @@ def check_writing(settings: Settings, tables: Sequence[Table]) -> list[Finding]:
     return findings_of_writing(kafka_settings(settings), tables)
 
 
+def agree_on_lanes(settings: Settings, ledger: Ledger) -> None:
+    """Note in how many lanes the store is loaded, or raise when that is another number than before."""
+    stream, count = f"kafka:{settings.stream.store}:lanes", settings.stream.lanes
+    done = ledger.last_done(stream)
+    if done is None:
+        entry = Entry(stream, ledger.last_number(stream) + 1, None, Position(1), {}, str(count))
+        ledger.done(entry, Landing(stream, entry.number, entry.position))
+    elif done.digest != str(count):
+        raise ConfigError(
+            f"the store was loaded with stream.lanes = {done.digest}, not {count}",
+            detail="A lane's position says how far its own partitions were read, and no others.",
+            hint=f"Set `lanes` in [stream] of till.toml to {done.digest}; or stop everything and run `till resync`.",
+        )
+
+
 def load_anew(settings: Settings, inside: Inside, topics: KafkaSource) -> list[str]:
     """Forget what the mirror holds and how far the topics were read: all they still hold is loaded again."""
     names = inside.empty(topics)
-    for lane in range(settings.stream.lanes):
-        inside.ledger.forget(complete(stream_name(settings, lane)))
-        inside.ledger.forget(stream_name(settings, lane))
+    for stream in inside.ledger.streams(stream_name(settings).removesuffix("0")):
+        inside.ledger.forget(stream)
     return names
 
 

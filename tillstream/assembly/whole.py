@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from tillstream.assembly.page import app_of, live_of, port_of, token_of
 from tillstream.assembly.store import open_source
 from tillstream.assembly.stream import (
     Meeting,
+    agree_on_lanes,
     await_capture,
     both_anew,
     engine_beside,
@@ -104,16 +106,21 @@ def assemble_load(
     engine = engine_beside(inside.warehouse)
     topics = open_topics(settings, engine)
     if not url:
-        put = _put(settings, topics, inside, log)
+        put = _put(settings, topics, inside, log, ready=lambda _stop: agree_on_lanes(settings, inside.ledger))
         return _assembly(settings, put, [topics], None, lambda: load_anew(settings, inside, topics))
     store = open_source(settings, url)
+
+    def ready(stop: threading.Event) -> None:
+        agree_on_lanes(settings, inside.ledger)
+        await_capture(settings, store.name, inside.ledger, stop)
+
     meeting = Meeting(url, settings.source.slot, followed_by(settings), store.name)
     put = _put(
         settings,
         topics,
         inside,
         log,
-        ready=lambda stop: await_capture(settings, store.name, inside.ledger, stop),
+        ready=ready,
         landed_before=meeting.landed_before,
     )
     put.supervisor.pump.advance_before = meeting.advance(put.supervisor.pump)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its stubs hide them
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]  # its stubs hide them
 
 from tillstream.errors import LaneLost
 from tillstream.kafka.connection import LOGGER, PATIENCE, KafkaSettings, told, translated
@@ -90,6 +90,9 @@ class Lanes:
         consumer.incremental_assign(list(partitions))
         self._heard_at = time.monotonic()
         for one in partitions:
+            if one.partition >= self.count:
+                # There were more lanes once.
+                continue
             lease = Lease(lambda: self._heard_at)
             name = f"till-{self.role}-{one.partition}"
             thread = threading.Thread(target=self._work, args=(one.partition, lease), name=name, daemon=True)
@@ -127,6 +130,8 @@ class Lanes:
             found = admin.list_topics(timeout=PATIENCE).topics.get(name)
             if found is None:
                 self._created(admin.create_topics([NewTopic(name, self.count, self.settings.replication)])[name])
+            elif len(found.partitions) < self.count:
+                admin.create_partitions([NewPartitions(name, self.count)])[name].result(PATIENCE)
 
     def _created(self, answer: Any) -> None:
         try:
