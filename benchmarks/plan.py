@@ -23,7 +23,7 @@ class Plan:
     transactions: tuple[int, ...] = (250_000, 1_000_000)
     load_rate: int = 1_000
     # Batches whose time is told apart, those that only warm up included.
-    profiled: int = 110
+    profiled: int = 60
     # One store for all, used or not.
     frugal: bool = False
 
