@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal, Self, get_args
 from urllib.parse import unquote, urlsplit
 
-from tillstream.setting import Secret, Url, between, fits, one_of, setting
+from tillstream.setting import Secret, Url, between, fits, setting
 
 SCHEME = "kafka"
 _PORT = 9092
@@ -154,9 +154,10 @@ class StreamSettings:
         "How long a topic that is not there yet keeps its messages: longer than any stop of a loader.",
     )
     lanes: int = setting(
-        1, "Streams that the partitions are spread over; each is loaded on its own.", check=between(1, 1000)
+        1,
+        "Shares of the partitions, each for one loader and one live worker at a time; not to be changed later.",
+        check=between(1, 1000),
     )
-    format: str = setting("json", 'What capture writes: "json" or "avro".', check=one_of("json", "avro"))
     registry: Url | None = setting(None, "The schema registry, where messages are in Avro.")
     options: Options = setting(
         Options(), 'librdkafka\'s own settings, e.g. "security.protocol" = "SASL_SSL"; secrets by reference.'

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tillstream.assembly.inside import make_room, project_of
 from tillstream.assembly.store import profile_of
 from tillstream.assembly.stream import (
+    agree_on_lanes,
     await_capture,
     engine_beside,
     kafka_settings,
@@ -114,6 +115,7 @@ def loaders(settings: Settings, warehouse_url: str, log: Log) -> Crew:
         ClickHouseLedger(warehouse),
         profile_of(settings).linking_columns(),
     )
+    agree_on_lanes(settings, ledger)
 
     def work(lane: int, lease: Lease) -> None:
         source = KafkaSource(kafka, engine, reading_settings(settings), lane, settings.stream.lanes)
