@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from tillstream.settings import FAVOURITE_PORT, LOOPBACK, Settings
 from tillstream.web.api import Action
 from tillstream.web.app import create_app
 from tillstream.web.live import Live
+from tillstream.web.server import Server
 
 
 def token_of(settings: Settings) -> str:
@@ -45,13 +45,6 @@ def app_of(
     return create_app(warehouse, token, live, actions, public=settings.page.host not in LOOPBACK)
 
 
-def port_of(settings: Settings) -> int:
-    """The port of the settings, or the usual one when nobody has it, or 0 for any."""
-    if settings.page.port:
-        return settings.page.port
-    with socket.socket() as probe:
-        try:
-            probe.bind((settings.page.host, FAVOURITE_PORT))
-        except OSError:
-            return 0
-    return FAVOURITE_PORT
+def server_of(settings: Settings, app: Starlette) -> Server:
+    """What serves it, at the address of the settings."""
+    return Server(app, settings.page.host, settings.page.port, favourite=FAVOURITE_PORT)

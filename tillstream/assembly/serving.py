@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from tillstream.assembly.page import app_of, live_of, port_of, token_of
+from tillstream.assembly.page import app_of, live_of, server_of, token_of
 from tillstream.change import Position
 from tillstream.destinations.clickhouse.client import Warehouse
 from tillstream.destinations.clickhouse.ledger import LEDGER
@@ -13,7 +13,6 @@ from tillstream.errors import TillError
 from tillstream.ledger import Landing
 from tillstream.settings import Settings
 from tillstream.web.live import Live
-from tillstream.web.server import Server
 
 # How often, in seconds, the ledger is asked what has landed: somebody else wrote it.
 LOOK_EVERY = 0.25
@@ -33,7 +32,7 @@ class Serving:
         self.warehouse = Warehouse(settings.warehouse_url)
         self.live: Live = live_of(settings, self.warehouse)
         app = app_of(settings, self.live, self.warehouse, self.token, {})
-        self._server = Server(app, settings.page.host, port_of(settings))
+        self._server = server_of(settings, app)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="till-follow", daemon=True)
 

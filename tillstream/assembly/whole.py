@@ -9,7 +9,7 @@ from typing import Any
 
 from tillstream.assembly.capture import open_capture
 from tillstream.assembly.inside import Inside, open_inside
-from tillstream.assembly.page import app_of, live_of, port_of, token_of
+from tillstream.assembly.page import app_of, live_of, server_of, token_of
 from tillstream.assembly.store import open_source
 from tillstream.assembly.stream import (
     Meeting,
@@ -198,7 +198,7 @@ def _assembly(
 
     actions = {"verify": verify, "check": _checks(sources)}
     app = app_of(settings, live, warehouse, put.token, actions)
-    service = Server(app, settings.page.host, port_of(settings))
+    service = server_of(settings, app)
     assembly = Assembly(put.supervisor, service, put.token, live, verifier, begin_anew)
     return assembly
 

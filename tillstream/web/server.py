@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,6 +14,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tillstream.errors import ConfigError, TillError
 
 START_SECONDS = 15.0
+# Connections that may wait to be taken.
+BACKLOG = 2048
 STOP_SECONDS = 10.0
 
 # A connection that has not asked anything by then is closed.
@@ -36,12 +39,13 @@ class Impatient(H11Protocol):
 
 
 class Server:
-    """uvicorn in a thread. Port 0 takes a free one."""
+    """uvicorn in a thread. Port 0 takes the favourite, if there is one and nobody has it, or else any free one."""
 
-    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 0, favourite: int = 0) -> None:
         self._app = app
         self._host = host
         self._port = port
+        self._favourite = favourite
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.url = ""
@@ -86,17 +90,28 @@ class Server:
         self._thread.join(STOP_SECONDS)
 
     def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # asyncio switches Nagle's delay off only for sockets that name their protocol; else small answers wait 40 ms.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._favourite and not self._port:
+            with suppress(OSError):
+                return self._bound(self._favourite)
         try:
-            listener.bind((self._host, self._port))
+            return self._bound(self._port)
         except OSError as error:
-            listener.close()
             raise ConfigError(
                 f"port {self._port} on {self._host} can't be used",
                 detail=str(error.strerror or error),
                 hint="Choose another `port` (0 takes a free one) or `host` under [page] in till.toml.",
             ) from error
+
+    def _bound(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # asyncio switches Nagle's delay off only for sockets that name their protocol; else small answers wait 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, port))
+            # Two may have bound the same port; only one of them can listen.
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
         return listener
