@@ -122,6 +122,8 @@ def stream(plan: Plan) -> list[Turn]:
         return {"stream, into topics": [into], "stream, a backlog": [found]}
 
     def everything(site: Site) -> Found:
+        if plan.frugal:
+            return {"stream, from the beginning": [site.first_load]}
         with site.beside() as folder:
             return {"stream, from the beginning": [measured("stream", folder)]}
 

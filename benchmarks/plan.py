@@ -24,7 +24,7 @@ class Plan:
     load_rate: int = 1_000
     # Batches whose time is told apart, those that only warm up included.
     profiled: int = 60
-    # One store for all, used or not.
+    # One store for all, used or not, and no models built twice where once will do.
     frugal: bool = False
 
 

@@ -12,7 +12,7 @@ from typing import Self
 import psycopg
 
 from benchmarks import topics
-from benchmarks.measure import measured
+from benchmarks.measure import Values, measured
 from benchmarks.pipeline import PATIENCE, flowing, opened
 from benchmarks.store import mix_of, store
 from tillstream.assembly.store import log_end
@@ -29,6 +29,7 @@ class Site:
         self._url = ""
         self._steps = self._months = self._step_count = 0
         self._deployed = self._spoiled = self._streamed = False
+        self._first_load: Values = {}
 
     @property
     def url(self) -> str:
@@ -58,9 +59,15 @@ class Site:
             _ = self.url
             self._stack.enter_context(topics.streamed(folder, self._folder / "kafka"))
             measured("capture", self.url, folder, 0, 0)
-            measured("stream", folder)
+            self._first_load = measured("stream", folder)
             self._streamed = True
         return folder
+
+    @property
+    def first_load(self) -> Values:
+        """What was found when that folder took the topics from their beginning on."""
+        _ = self.streamed
+        return self._first_load
 
     @contextmanager
     def beside(self) -> Iterator[Path]:
