@@ -207,6 +207,17 @@ def test_a_second_capture_takes_over_from_the_first(capture: Capture) -> None:
     assert places(capture.settings, ORDERS) == [(10, 1, "c", '{"id":1}')]
 
 
+def test_a_capture_that_goes_on_writing_is_told_that_another_took_over(capture: Capture) -> None:
+    given = batch(changes(ORDERS, Row(10, "I", order("1"))))
+    capture.ledger.last_done("store")
+    capture.ledger.intend(entry(1, given))
+    capture.again().ledger.last_done("store")
+
+    with pytest.raises(CaptureReplaced, match="another process captures for"):
+        for number in range(1000):
+            capture.destination.write(1, given, f"token {number}")
+
+
 @pytest.mark.parametrize("options", [{"message.max.bytes": "20000"}, {}], ids=["ours", "the cluster's"])
 def test_a_row_that_is_too_large_is_told(kafka: Kafka, engine: Warehouse, options: dict[str, str]) -> None:
     kafka.topic("public.orders", max_message_bytes="20000")

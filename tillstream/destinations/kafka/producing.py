@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -171,7 +171,7 @@ class Producing:
         try:
             yield
         except (KafkaException, SystemError) as error:
-            trouble = told(self._refused or self._undelivered or _said(error), self.settings)
+            trouble = told(self._refused or self._undelivered or self._reason(error), self.settings)
             took = time.monotonic() - self._begun_at
             is_late = self.is_open and took > self._transaction_seconds
             self._let_go()
@@ -180,6 +180,16 @@ class Producing:
             # A process that is told to stop leaves nothing open.
             self.abort()
             raise
+
+    def _reason(self, error: KafkaException | SystemError) -> KafkaError:
+        """What was said; where that is only that it is hopeless, a transaction's end tells why."""
+        said = _said(error)
+        if said.code() == KafkaError._FATAL and self._producer is not None:
+            try:
+                self._producer.commit_transaction(_LAST_WORD)
+            except KafkaException as last:
+                return cast(KafkaError, last.args[0])
+        return said
 
     def _let_go(self) -> None:
         self.thrown_away += self.is_open
