@@ -73,7 +73,6 @@
     {#- Rows are looked up by root, a few at a time: small granules, all columns of a granule side by side. #}
     settings
         index_granularity = 256,
-        old_parts_lifetime = 60,
         min_bytes_for_wide_part = 1099511627776,
         min_rows_for_wide_part = 1099511627776,
         non_replicated_deduplication_window = 1000

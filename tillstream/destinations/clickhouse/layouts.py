@@ -10,17 +10,14 @@ from tillstream.destinations.clickhouse.types import fits, mirror_type, parsed, 
 
 # Enough for every batch that could be sent again, and small enough to be read at each start.
 DEDUPLICATION = "non_replicated_deduplication_window = 1000"
-# Merged parts are kept for eight minutes otherwise: at twenty small inserts a second, nine thousand of them. A minute
-# is twice as long as Linux takes to write what replaced them to disk.
-_SOON_GONE = "old_parts_lifetime = 60"
 # Tables that get a small part with every batch wait for more of them before they merge. With ClickHouse's 5, a
 # rollup of 60,000 rows was merged as a whole again and again: 300 small inserts merged 1.3 million rows; now 2,400.
-LAZY_MERGES = f"merge_selector_base = 10, {_SOON_GONE}"
+LAZY_MERGES = "merge_selector_base = 10"
 # For tables whose rows are looked up by key, a few at a time: small granules, and compact parts, which keep all
 # columns of a granule together. Measured: 200 of 5 million rows cost 19 ms where ClickHouse's own settings for
 # large parts cost 150; reading a few columns of all rows costs twice as much.
 _NEVER = 1 << 40
-BY_KEY = f"index_granularity = 256, min_bytes_for_wide_part = {_NEVER}, min_rows_for_wide_part = {_NEVER}, {_SOON_GONE}"
+BY_KEY = f"index_granularity = 256, min_bytes_for_wide_part = {_NEVER}, min_rows_for_wide_part = {_NEVER}"
 
 META_TYPES = {
     "_till_batch": "UInt64",
